@@ -1,0 +1,69 @@
+# Attention in Medicine. `make help` lists the commands; each creates what it needs and may be repeated.
+
+PYTHON ?= python3
+VENV ?= .venv
+# CPU build of torch by default; `make TORCH=cuda ...` for NVIDIA GPUs.
+TORCH ?= cpu
+NB ?=
+BIN := $(VENV)/bin
+READY := $(VENV)/.ready
+JOBS ?= $(shell $(PYTHON) -c "import os; print(len(os.sched_getaffinity(0)))" 2>/dev/null || echo 2)
+
+export PATH := $(abspath $(BIN)):$(PATH)
+export OMP_NUM_THREADS ?= 1
+export MKL_NUM_THREADS ?= 1
+
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+.PHONY: help lab run test quick lint unit answers nbval notebooks solutions release bench env clean
+
+help: ## list the commands
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
+
+$(READY): constraints.txt pyproject.toml tools/setup_env.py
+	$(PYTHON) tools/setup_env.py --venv $(VENV) --torch $(TORCH)
+
+env: $(READY) ## create or update the environment in .venv from constraints.txt
+
+lab: $(READY) ## open the student notebooks in JupyterLab
+	$(BIN)/jupyter lab --notebook-dir=notebooks
+
+run: $(READY) ## execute the solutions (or NB=name), write HTML and show the key figures
+	$(BIN)/python -m course_utils.grading run $(NB)
+
+solutions: $(READY) ## build and execute the solution notebooks (or NB=name)
+	$(BIN)/python -m course_utils.grading build $(NB)
+
+release: $(READY) ## make the student notebooks (or NB=name) from the solutions
+	$(BIN)/python -m course_utils.grading release $(NB)
+
+lint: $(READY) ## format, lint and types
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+
+unit: lint ## lint, then the fast tests
+	$(BIN)/python -m pytest tests/unit -n $(JOBS)
+
+answers: $(READY) ## judge every right and wrong answer by the checks
+	$(BIN)/python -m pytest tests/answers
+
+nbval: $(READY) ## run all solutions with nbval on the device at hand
+	COURSE_STRICT=1 $(BIN)/python -m pytest --nbval-lax --nbval-current-env \
+	  --nbval-cell-timeout=1200 -p no:cacheprovider -n $(JOBS) --dist loadfile \
+	  $(if $(JUNIT),--junitxml=$(JUNIT)) $(sort $(wildcard solutions/*/*.ipynb))
+
+notebooks: nbval ## nbval, and every untouched release runs with stubs alone raising
+	$(BIN)/python -m pytest tests/notebooks -n $(JOBS) --dist load
+
+test: unit answers notebooks ## everything that has to pass
+	$(BIN)/python -m pytest tests/grading
+
+quick: $(READY) ## the same for what changed since the last commit on main
+	$(BIN)/python tools/quick.py
+
+bench: $(READY) ## measure the claims over seeds and the performance figures (SEEDS=n ONLY=name)
+	$(BIN)/python -m benchmarks $(if $(SEEDS),--seeds $(SEEDS)) $(if $(ONLY),--only $(ONLY))
+
+clean: ## remove what the commands made, but not the environment
+	rm -rf build dist .pytest_cache .mypy_cache .ruff_cache

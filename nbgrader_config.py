@@ -1,0 +1,50 @@
+"""nbgrader: solutions/ in, notebooks/ out; see docs/instructor.md."""
+
+from nbgrader.preprocessors import (
+    CheckCellMetadata,
+    ClearHiddenTests,
+    ClearMarkScheme,
+    ClearOutput,
+    ComputeChecksums,
+    IncludeHeaderFooter,
+    LockCells,
+    SaveCells,
+)
+
+from course_utils.grading.preprocessors import ClearAnswers, TagForStudents
+
+c = get_config()  # noqa: F821
+
+c.CourseDirectory.course_id = "attention-in-medicine"
+c.CourseDirectory.source_directory = "solutions"
+c.CourseDirectory.release_directory = "notebooks"
+c.CourseDirectory.directory_structure = "{nbgrader_step}/{student_id}/{assignment_id}"
+c.CourseDirectory.ignore = [
+    ".ipynb_checkpoints",
+    "*.pyc",
+    "__pycache__",
+    "*.py",
+    "feedback",
+    ".*",
+]
+
+c.GenerateAssignment.preprocessors = [
+    IncludeHeaderFooter,
+    LockCells,
+    ClearAnswers,
+    TagForStudents,
+    ClearOutput,
+    CheckCellMetadata,
+    ComputeChecksums,
+    SaveCells,
+    ClearHiddenTests,
+    ClearMarkScheme,
+    ComputeChecksums,
+    CheckCellMetadata,
+]
+c.ClearSolutions.text_stub = "*Your answer here.*"
+c.ClearAnswers.text_stub = "*Your answer here.*"
+
+# A cell of a student may run for long; a class must not wait for it for ever.
+c.Execute.timeout = 120
+c.Execute.allow_errors = True
