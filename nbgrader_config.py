@@ -1,17 +1,24 @@
 """nbgrader: solutions/ in, notebooks/ out; see docs/instructor.md."""
 
+from nbconvert.preprocessors import CSSHTMLHeaderPreprocessor
 from nbgrader.preprocessors import (
     CheckCellMetadata,
     ClearHiddenTests,
     ClearMarkScheme,
     ClearOutput,
     ComputeChecksums,
+    GetGrades,
     IncludeHeaderFooter,
     LockCells,
     SaveCells,
 )
 
-from course_utils.grading.preprocessors import ClearAnswers, TagForStudents
+from course_utils.grading.preprocessors import (
+    ClearAnswers,
+    ExecuteAnswers,
+    HideChecks,
+    TagForStudents,
+)
 
 c = get_config()  # noqa: F821
 
@@ -43,8 +50,9 @@ c.GenerateAssignment.preprocessors = [
     CheckCellMetadata,
 ]
 c.ClearSolutions.text_stub = "*Your answer here.*"
-c.ClearAnswers.text_stub = "*Your answer here.*"
 
-# A cell of a student may run for long; a class must not wait for it for ever.
-c.Execute.timeout = 120
-c.Execute.allow_errors = True
+c.Autograde.autograde_preprocessors = [ExecuteAnswers]
+c.ExecuteAnswers.timeout = 120
+c.ExecuteAnswers.allow_errors = True
+
+c.GenerateFeedback.preprocessors = [GetGrades, HideChecks, CSSHTMLHeaderPreprocessor]

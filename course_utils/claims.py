@@ -1,9 +1,10 @@
 """Figures that the notebooks claim, beside the bands in which they were measured.
 
-A *band* says where a figure has to lie. Bands live in ``assets/bands/<notebook>.json``; ``make bench``
-adds the values that several seeds gave, with date and machine. A notebook shows a figure with
-:func:`claim`. With ``COURSE_STRICT=1`` a figure outside its band raises; otherwise what was expected and
-what came is printed.
+A *band* says where a figure has to lie. Bands live in ``assets/bands/<notebook>.json``; ``make
+bench`` adds the values that several seeds gave, with date and machine. A notebook shows a figure
+with
+:func:`claim`. With ``COURSE_STRICT=1`` a figure outside its band raises; otherwise what was
+expected and what came is printed.
 """
 
 from __future__ import annotations
@@ -79,9 +80,7 @@ def claim(notebook: str, name: str, value: float) -> bool:
     low, high = band.get("low"), band.get("high")
     value = float(value)
     inside = (
-        not math.isnan(value)
-        and (low is None or value >= low)
-        and (high is None or value <= high)
+        not math.isnan(value) and (low is None or value >= low) and (high is None or value <= high)
     )
     line = f"{band['what']}: {value:.3f} (expected {_span(low, high)}"
     values = band.get("measured", {}).get("values", [])

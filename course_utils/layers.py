@@ -1,9 +1,9 @@
 """Attention layers shared by the notebooks: positions, patches, attention, blocks, pooling.
 
-One convention holds everywhere: a mask is boolean and **True means may attend / is a real token**, as
-in :func:`torch.nn.functional.scaled_dot_product_attention` and in the ``attention_mask`` of Hugging
-Face. (:class:`torch.nn.MultiheadAttention` uses the opposite.) A query that may attend to nothing gets
-weights and context of zero, never NaN.
+One convention holds everywhere: a mask is boolean and **True means may attend / is a real token**,
+as in :func:`torch.nn.functional.scaled_dot_product_attention` and in the ``attention_mask`` of
+Hugging Face. (:class:`torch.nn.MultiheadAttention` uses the opposite.) A query that may attend to
+nothing gets weights and context of zero, never NaN.
 
 Dimension letters: ``B`` batch, ``T`` query positions, ``S`` key positions, ``H`` heads, ``D`` model
 width, ``N`` patches.
@@ -79,9 +79,7 @@ def _head_width(d_model: int, num_heads: int) -> int:
 
 def _check_sequence(name: str, x: Tensor, width: int) -> None:
     if x.dim() != 3 or x.shape[-1] != width:
-        raise ValueError(
-            f"{name} must have shape (batch, length, {width}), got {tuple(x.shape)}"
-        )
+        raise ValueError(f"{name} must have shape (batch, length, {width}), got {tuple(x.shape)}")
     if not x.is_floating_point():
         raise ValueError(f"{name} must be floating point, got {x.dtype}")
 
@@ -168,8 +166,8 @@ class MultiHeadAttention(nn.Module):
 
     .. math:: \mathrm{softmax}\!\left(\frac{QK^\top}{\sqrt{d_k}}\right) V,\quad d_k = D / H
 
-    computed for each of the H heads on its own slice of the projections, then joined by an output map.
-    With ``need_weights=False`` the work is done by
+    computed for each of the H heads on its own slice of the projections, then joined by an output
+    map. With ``need_weights=False`` the work is done by
     :func:`torch.nn.functional.scaled_dot_product_attention`; both paths agree. Nothing is stored on
     the module.
 
@@ -241,7 +239,9 @@ class MultiHeadAttention(nn.Module):
     def _split(self, x: Tensor) -> Tensor:
         return x.unflatten(-1, (self.num_heads, self.d_head)).transpose(1, 2)  # (B, H, T, d_head)
 
-    def _mask(self, attn_mask: Tensor | None, is_causal: bool, query: Tensor, key: Tensor) -> Tensor | None:
+    def _mask(
+        self, attn_mask: Tensor | None, is_causal: bool, query: Tensor, key: Tensor
+    ) -> Tensor | None:
         shape = (query.shape[0], self.num_heads, query.shape[1], key.shape[1])
         if attn_mask is not None:
             if attn_mask.dtype != torch.bool:
@@ -282,7 +282,9 @@ class MultiHeadAttention(nn.Module):
                 "query, key and value must share the batch, key and value the length, got "
                 f"{tuple(query.shape)}, {tuple(key.shape)}, {tuple(value.shape)}"
             )
-        mask = self._mask(attn_mask, is_causal and (need_weights or attn_mask is not None), query, key)
+        mask = self._mask(
+            attn_mask, is_causal and (need_weights or attn_mask is not None), query, key
+        )
         q, k, v = self._project(query, key, value)  # (B, H, T or S, d_head)
         dropout = self.dropout if self.training else 0.0
         weights = None
@@ -319,8 +321,8 @@ def _check_norm(norm: str) -> None:
 class EncoderBlock(nn.Module):
     """Self-attention and a feed-forward network, each with a residual connection and LayerNorm.
 
-    ``norm="pre"`` normalises what enters a sub-layer, ``norm="post"`` what leaves the residual sum, as
-    in the original transformer.
+    ``norm="pre"`` normalises what enters a sub-layer, ``norm="post"`` what leaves the residual
+    sum, as in the original transformer.
 
     Shapes
     ------
@@ -378,8 +380,8 @@ class DecoderBlock(nn.Module):
     Shapes
     ------
     x : (B, T, D); memory : (B, S, D)
-    self_mask : bool, broadcastable to (B, H, T, T); memory_mask : bool, broadcastable to (B, H, T, S)
-    returns : (B, T, D) and the cross-attention weights (B, H, T, S) or None
+    self_mask : bool, broadcastable to (B, H, T, T); memory_mask : bool, broadcastable to (B, H, T,
+    S) returns : (B, T, D) and the cross-attention weights (B, H, T, S) or None
 
     References
     ----------

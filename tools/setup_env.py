@@ -27,7 +27,8 @@ def check_machine(folder):
     if sys.version_info < OLDEST:
         stop(
             f"Python {OLDEST[0]}.{OLDEST[1]} or newer is needed, this is "
-            f"{sys.version_info[0]}.{sys.version_info[1]}. Choose another: make PYTHON=python3.12 ..."
+            f"{sys.version_info[0]}.{sys.version_info[1]}. "
+            "Choose another: make PYTHON=python3.12 ..."
         )
     free = shutil.disk_usage(folder).free / 2**30
     if free < NEEDED_GIB:

@@ -1,7 +1,7 @@
 """Visible feedback on the exercises, one module a notebook.
 
-``checks.self_attention.masked_mean_pool(masked_mean_pool)`` prints one line when the answer is right and
-raises :class:`CheckFailed` with a short message when it is not.
+``checks.self_attention.masked_mean_pool(masked_mean_pool)`` prints one line when the answer is
+right and raises :class:`CheckFailed` with a short message when it is not.
 """
 
 from __future__ import annotations

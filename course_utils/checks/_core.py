@@ -1,8 +1,8 @@
 """Mechanics of the checks: three outcomes, short messages, careful calls of student code.
 
 A check is a function of the student's answer that returns what it verified, or fails through
-:func:`same`, :func:`require` or :func:`fail`. Everything in between (stubs, exceptions in the answer,
-changed inputs, printing, warnings, random state) is handled here, once.
+:func:`same`, :func:`require` or :func:`fail`. Everything in between (stubs, exceptions in the
+answer, changed inputs, printing, warnings, random state) is handled here, once.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ STUB_ENDING = ": not written yet"
 
 
 class CheckFailed(AssertionError):
-    """An answer is wrong. The message says what was seen, what was expected and what it looks like."""
+    """An answer is wrong. The message says what was seen, expected, and what it looks like."""
 
     def _render_traceback_(self) -> list[str]:
         """Let IPython show the message alone, without a traceback."""
@@ -115,7 +115,9 @@ def describe(value: object) -> str:
         return f"array {value.shape} {value.dtype}"
     if isinstance(value, torch.nn.Module):
         return type(value).__name__
-    if isinstance(value, list | tuple) and any(isinstance(v, torch.Tensor | np.ndarray) for v in value):
+    if isinstance(value, list | tuple) and any(
+        isinstance(v, torch.Tensor | np.ndarray) for v in value
+    ):
         return f"{type(value).__name__} of {len(value)} ({describe(value[0])}, …)"
     if type(value).__module__.startswith("pandas"):
         return f"{type(value).__name__} {getattr(value, 'shape', '')}"
@@ -167,7 +169,9 @@ def _unchanged(value: object, before: object) -> bool:
         return len(value) == len(before) and all(map(_unchanged, value, before))
     if isinstance(value, dict):
         assert isinstance(before, dict)
-        return value.keys() == before.keys() and all(_unchanged(v, before[k]) for k, v in value.items())
+        return value.keys() == before.keys() and all(
+            _unchanged(v, before[k]) for k, v in value.items()
+        )
     if type(value).__module__.startswith("pandas"):
         return bool(value.equals(before))  # type: ignore[attr-defined]
     return True
@@ -208,8 +212,8 @@ def call(function: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
     """Call student code and turn everything that may go wrong into a short message.
 
     An exception becomes :class:`CheckFailed` with the arguments' shapes, a stub becomes
-    :class:`NotAttempted`, an input that was changed or a ready-made function that the exercise forbids
-    fails.
+    :class:`NotAttempted`, an input that was changed or a ready-made function that the exercise
+    forbids fails.
 
     Returns
     -------
@@ -218,26 +222,29 @@ def call(function: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
     before = _snapshot([*args, *kwargs.values()])
     forbids = _judging[-1].forbids if _judging else ()
     with _LibraryWatch(forbids) as watch:
+        raised: BaseException | None = None
         try:
             result = function(*args, **kwargs)
         except (CheckFailed, KeyboardInterrupt):
             raise
         except BaseException as error:  # SystemExit too: a student's exit() must not end the kernel
-            result, raised = None, error
-        else:
-            raised = None
+            raised = error
     if raised is not None:
         _raise_for(raised, f"called with {_describe_call(function, args, kwargs)}")
     if watch.hits:
-        fail(f"It calls `{watch.hits[0]}`, which does this exercise's work ready-made.",
-             "here you write that piece yourself, with plain tensor operations")
+        fail(
+            f"It calls `{watch.hits[0]}`, which does this exercise's work ready-made.",
+            "here you write that piece yourself, with plain tensor operations",
+        )
     values = [*args, *kwargs.values()]
     for i, value in enumerate(values):
         if not _unchanged(value, before[i]):  # type: ignore[index]
             name = [*_parameter_names(function, len(args)), *kwargs][i]
-            fail(f"The input `{name}` was changed ({describe(value)}).",
-                 "an in-place operation (`x += …`, `x[…] = …`, `masked_fill_`, `sort()`) on an argument; "
-                 "work on a copy")
+            fail(
+                f"The input `{name}` was changed ({describe(value)}).",
+                "an in-place operation (`x += …`, `x[…] = …`, `masked_fill_`) on an argument; "
+                "work on a copy",
+            )
     return result
 
 
@@ -273,12 +280,14 @@ def _as_array(value: object) -> np.ndarray:
 
 
 def _tolerance(dtype: object) -> tuple[float, float]:
-    return (1e-6, 1e-8) if "64" in str(dtype) or "float" == str(dtype) else (1e-4, 1e-5)
+    return (1e-6, 1e-8) if "64" in str(dtype) or str(dtype) == "float" else (1e-4, 1e-5)
 
 
 def _close(got: np.ndarray, want: np.ndarray, rtol: float, atol: float) -> np.ndarray:
     if want.dtype.kind in "fc" or got.dtype.kind in "fc":
-        return np.isclose(got.astype(float), want.astype(float), rtol=rtol, atol=atol, equal_nan=True)
+        return np.isclose(
+            got.astype(float), want.astype(float), rtol=rtol, atol=atol, equal_nan=True
+        )
     return got == want
 
 
@@ -297,8 +306,8 @@ def same(
     Parameters
     ----------
     got, want
-        Tensors, arrays or numbers. A tensor is wanted as a tensor; an array may come as anything that
-        ``np.asarray`` understands; a number may come as any 0-d value.
+        Tensors, arrays or numbers. A tensor is wanted as a tensor; an array may come as anything
+        that ``np.asarray`` understands; a number may come as any 0-d value.
     what
         What is compared, for the message ("the weights of a masked query").
     rtol, atol
@@ -327,10 +336,18 @@ def same(
     if got_array.shape != want_array.shape:
         fail(f"Expected {what} with shape {want_array.shape}, got shape {got_array.shape}.", named)
     if dtype and isinstance(want, torch.Tensor) and got.dtype != want.dtype:
-        fail(f"Expected {what} with dtype {want.dtype}, got {got.dtype}.",
-             named or "a constant or a new tensor without the input's dtype; outputs keep the input's")
+        fail(
+            f"Expected {what} with dtype {want.dtype}, got {got.dtype}.",
+            named
+            or "a constant or a new tensor without the input's dtype; outputs keep the input's",
+        )
     default_r, default_a = _tolerance(getattr(want, "dtype", "float"))
-    close = _close(got_array, want_array, default_r if rtol is None else rtol, default_a if atol is None else atol)
+    close = _close(
+        got_array,
+        want_array,
+        default_r if rtol is None else rtol,
+        default_a if atol is None else atol,
+    )
     if not close.all():
         _fail_values(got_array, want_array, close, what, named)
 
@@ -340,9 +357,9 @@ def _named_mistake(
 ) -> str | None:
     for words, value in (mistakes or {}).items():
         wrong = _as_array(value)
-        if wrong.shape == got.shape and wrong.size:
-            if _close(got, wrong, max(rtol or 0, 1e-4), max(atol or 0, 1e-5)).all():
-                return words
+        fits = wrong.shape == got.shape and wrong.size > 0
+        if fits and _close(got, wrong, max(rtol or 0, 1e-4), max(atol or 0, 1e-5)).all():
+            return words
     return None
 
 
@@ -350,7 +367,10 @@ def _fail_values(
     got: np.ndarray, want: np.ndarray, close: np.ndarray, what: str, named: str | None
 ) -> NoReturn:
     if want.ndim == 0:
-        fail(f"Expected {what} to be {_number(want)}, got {_number(got)}.", named or _nan_hint(got, want))
+        fail(
+            f"Expected {what} to be {_number(want)}, got {_number(got)}.",
+            named or _nan_hint(got, want),
+        )
     first = tuple(int(i) for i in np.argwhere(~close)[0])
     place = ", ".join(map(str, first))
     fail(
@@ -375,7 +395,7 @@ def _number(value: Any) -> str:
 @contextlib.contextmanager
 def _quiet() -> Iterator[None]:
     """Swallow what student code prints or warns and give back random and autograd state."""
-    numpy_state, python_state = np.random.get_state(), random.getstate()
+    numpy_state, python_state = np.random.get_state(), random.getstate()  # noqa: NPY002
     grad, default = torch.is_grad_enabled(), torch.get_default_dtype()
     try:
         with (
@@ -389,7 +409,7 @@ def _quiet() -> Iterator[None]:
             torch.manual_seed(0)
             yield
     finally:
-        np.random.set_state(numpy_state)
+        np.random.set_state(numpy_state)  # noqa: NPY002
         random.setstate(python_state)
         torch.set_grad_enabled(grad)
         torch.set_default_dtype(default)
@@ -464,8 +484,8 @@ class Notebook:
         points
             Points, or points by part; a check with parts takes a keyword ``part``.
         forbids
-            Names of ready-made functions and classes of torch or of ``course_utils`` that are not an
-            answer here.
+            Names of ready-made functions and classes of torch or of ``course_utils`` that are not
+            an answer here.
         """
 
         def register(check: Callable[..., str]) -> Callable[..., None]:
@@ -494,24 +514,27 @@ class Notebook:
         The table shows right, wrong or not attempted and the points so far. Points count finally
         when the hidden checks agree.
         """
-        rows, earned, total = [], 0, 0
+        rows: list[tuple[str, str, str]] = []
+        earned, total = 0, 0
         for exercise in self.exercises.values():
             outcomes = [
                 (outcome(exercise, namespace.get(exercise.name), part), value)
                 for part, value in exercise.points.items()
             ]
-            got = sum(value for status, value in outcomes if status == "right")
+            points = sum(value for status, value in outcomes if status == "right")
             statuses = {status for status, _ in outcomes}
             status = statuses.pop() if len(statuses) == 1 else "partly right"
-            rows.append((exercise.name, status, f"{got} / {exercise.total}"))
-            earned, total = earned + got, total + exercise.total
+            rows.append((exercise.name, status, f"{points} / {exercise.total}"))
+            earned, total = earned + points, total + exercise.total
         rows.append(("together", "", f"{earned} / {total}"))
         width = max(len(row[0]) for row in rows)
         print(f"{'exercise':{width}}  {'outcome':14}  points")
         for name, status, got in rows:
             print(f"{name:{width}}  {status:14}  {got:>7}")
         if self.written:
-            print(f"Your written answers are worth {self.written} points more; a person reads them.")
+            print(
+                f"Your written answers are worth {self.written} points more; a person reads them."
+            )
 
 
 def outcome(exercise: Exercise, answer: Any, part: str = "") -> str:
@@ -529,12 +552,14 @@ def outcome(exercise: Exercise, answer: Any, part: str = "") -> str:
 def _refuse_library_version(answer: Any) -> None:
     owners = answer.__mro__ if isinstance(answer, type) else (answer,)
     if any(str(getattr(owner, "__module__", "")).startswith("course_utils.") for owner in owners):
-        fail("This is the library's own version.",
-             "`course_utils` has this piece for later notebooks; here the point is to write yours")
+        fail(
+            "This is the library's own version.",
+            "`course_utils` has this piece for later notebooks; here the point is to write yours",
+        )
 
 
 def setup() -> None:
-    """Make stubs that later cells run into show as one short line in IPython; elsewhere do nothing."""
+    """Let IPython show stubs that later cells run into as one short line; elsewhere do nothing."""
     try:
         from IPython import get_ipython
     except ImportError:

@@ -24,7 +24,9 @@ def main(arguments: list[str] | None = None) -> int:
 
     command = commands.add_parser("build", help="make the executed solution notebooks")
     command.add_argument("names", nargs="*", metavar="NOTEBOOK")
-    command.add_argument("--no-execute", action="store_true", help="leave the cells without outputs")
+    command.add_argument(
+        "--no-execute", action="store_true", help="leave the cells without outputs"
+    )
     command.set_defaults(run=_build)
 
     command = commands.add_parser("release", help="make the student notebooks with nbgrader")
@@ -33,7 +35,9 @@ def main(arguments: list[str] | None = None) -> int:
 
     command = commands.add_parser("run", help="execute the solutions and show their figures")
     command.add_argument("names", nargs="*", metavar="NOTEBOOK")
-    command.add_argument("--html", type=Path, default=Path("build/html"), help="folder for the HTML")
+    command.add_argument(
+        "--html", type=Path, default=Path("build/html"), help="folder for the HTML"
+    )
     command.set_defaults(run=_run)
 
     options = parser.parse_args(arguments)

@@ -24,7 +24,7 @@ from course_utils.grading.source import read_source
 
 __all__ = ["Run", "build", "execute", "make_release", "release"]
 
-ONE_THREAD = {name: "1" for name in ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS")}
+ONE_THREAD = dict.fromkeys(("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS"), "1")
 
 
 @dataclass
@@ -161,7 +161,8 @@ def release(root: Path, names: list[str]) -> None:
 def make_release(root: Path, name: str, folder: Path) -> Path:
     """Run nbgrader's ``generate_assignment`` for one notebook in ``folder``, without a gradebook.
 
-    The release is made from the source, not from the executed notebook, so it never depends on outputs.
+    The release is made from the source, not from the executed notebook, so it never depends on
+    outputs.
 
     Returns
     -------

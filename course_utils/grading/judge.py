@@ -1,7 +1,7 @@
 """Judge single answers by the checks of a solution notebook, each in a process of its own.
 
-The parent imports nothing heavy. One worker a notebook pays for the imports once and forks a child for
-each answer; see :mod:`course_utils.grading.worker`.
+The parent imports nothing heavy. One worker a notebook pays for the imports once and forks a child
+for each answer; see :mod:`course_utils.grading.worker`.
 """
 
 from __future__ import annotations
@@ -55,8 +55,8 @@ def judge(
 ) -> Iterator[dict[str, Any]]:
     """Yield one result a task, in the order given.
 
-    A result has ``file``, ``status`` (``right``, ``wrong``, ``not attempted`` or ``failed``), ``points``,
-    ``max_points`` and ``message``.
+    A result has ``file``, ``status`` (``right``, ``wrong``, ``not attempted`` or ``failed``),
+    ``points``, ``max_points`` and ``message``.
 
     Parameters
     ----------

@@ -27,7 +27,9 @@ def print_table(root: Path, runs: list[Run]) -> None:
             low = "" if claim["low"] is None else f"from {claim['low']:g} "
             high = "" if claim["high"] is None else f"to {claim['high']:g}"
             mark = "in the band" if claim["inside"] else "OUTSIDE"
-            print(f"    {claim['value']:8.3f}  {mark:11}  {(low + high).strip():22}  {claim['what']}")
+            print(
+                f"    {claim['value']:8.3f}  {mark:11}  {(low + high).strip():22}  {claim['what']}"
+            )
 
 
 def run_and_show(root: Path, names: list[str], folder: Path) -> int:
@@ -44,9 +46,7 @@ def run_and_show(root: Path, names: list[str], folder: Path) -> int:
     for name in names:
         notebook = read_source(root, name).notebook
         try:
-            runs.append(
-                execute(notebook, name, folder=root / "solutions" / name, strict=False)
-            )
+            runs.append(execute(notebook, name, folder=root / "solutions" / name, strict=False))
         except CellExecutionError as error:
             failed.append(name)
             print(f"{name} stopped:\n{error}")

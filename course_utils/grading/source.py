@@ -1,8 +1,8 @@
 """The hand-written source of a notebook: cells, exercises and their points.
 
 ``solutions/<name>/<name>.py`` is in jupytext's percent format with nbgrader's metadata in the cell
-headers. Cell ids are derived from it (the ``grade_id``, else a hash of the text), so that builds are
-reproducible.
+headers. Cell ids are derived from it (the ``grade_id``, else a hash of the text), so that builds
+are reproducible.
 """
 
 from __future__ import annotations
@@ -91,7 +91,9 @@ class NotebookSource:
                     raise ValueError(f"{self.name}: check {meta['grade_id']} follows no exercise")
                 checks.setdefault(match["exercise"], {})[meta["grade_id"]] = cell
         if answers.keys() != checks.keys():
-            raise ValueError(f"{self.name}: without a check: {sorted(answers.keys() - checks.keys())}")
+            raise ValueError(
+                f"{self.name}: without a check: {sorted(answers.keys() - checks.keys())}"
+            )
         return {
             name: ExerciseSource(
                 name,
@@ -106,7 +108,9 @@ class NotebookSource:
     @property
     def written(self) -> dict[str, float]:
         """Points of the written answers by grade id."""
-        metas = [c.metadata.get("nbgrader", {}) for c in self.notebook.cells if c.cell_type != "code"]
+        metas = [
+            c.metadata.get("nbgrader", {}) for c in self.notebook.cells if c.cell_type != "code"
+        ]
         return {m["grade_id"]: m["points"] for m in metas if m.get("grade")}
 
 
@@ -127,7 +131,9 @@ def read_source(root: Path, name: str) -> NotebookSource:
     if not path.is_file():
         raise ValueError(f"assignment must be one of {notebook_names(root)}, got {name!r}")
     notebook = jupytext.reads(path.read_text(encoding="utf-8"), fmt="py:percent")
-    notebook.metadata = nbformat.from_dict({"kernelspec": KERNEL, "language_info": {"name": "python"}})
+    notebook.metadata = nbformat.from_dict(
+        {"kernelspec": KERNEL, "language_info": {"name": "python"}}
+    )
     notebook.nbformat, notebook.nbformat_minor = 4, 5
     seen: Counter[str] = Counter()
     for cell in notebook.cells:

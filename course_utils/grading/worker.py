@@ -32,6 +32,7 @@ def main() -> None:
     module = types.ModuleType("__main__")
     sys.modules["__main__"] = module
     exec(compile(_plain(notebook["imports"]), "<imports>", "exec"), module.__dict__)
+    importlib.import_module("course_utils.checks")
     if notebook["module"]:
         importlib.import_module(f"course_utils.checks.{notebook['module']}")
     _one_thread()
@@ -52,7 +53,9 @@ def main() -> None:
 
 def _plain(source: str) -> str:
     """Drop lines that only IPython understands."""
-    return "\n".join(line for line in source.splitlines() if not line.lstrip().startswith(("%", "!")))
+    return "\n".join(
+        line for line in source.splitlines() if not line.lstrip().startswith(("%", "!"))
+    )
 
 
 def _one_thread() -> None:
@@ -103,7 +106,9 @@ def _collect(child: _Child, done: dict[int, dict[str, Any]]) -> bool:
     if not ended and not late:
         return False
     with contextlib.suppress(ProcessLookupError, PermissionError):
-        os.killpg(child.pid, signal.SIGKILL)  # the child when it is late, and whatever it left running
+        os.killpg(
+            child.pid, signal.SIGKILL
+        )  # the child when it is late, and whatever it left running
     if late:
         _, status = os.waitpid(child.pid, 0)
     os.close(child.pipe)
@@ -118,7 +123,9 @@ def _result(received: bytes, status: int, late: bool) -> dict[str, Any]:
         return {"message": "It was stopped because it took too long: is there an endless loop?"}
     if os.WIFSIGNALED(status):
         return {"message": f"Its process was ended by {signal.Signals(os.WTERMSIG(status)).name}."}
-    return {"message": f"Its process ended by itself (exit code {os.waitstatus_to_exitcode(status)})."}
+    return {
+        "message": f"Its process ended by itself (exit code {os.waitstatus_to_exitcode(status)})."
+    }
 
 
 def _child(
@@ -156,8 +163,8 @@ def judge_answer(
 ) -> dict[str, Any]:
     """Judge one answer file in ``namespace``, which holds the notebook's imports.
 
-    Earlier exercises come from the model answers, or from the file where it defines them; when the file
-    does, the answer is judged with both and the better result counts.
+    Earlier exercises come from the model answers, or from the file where it defines them; when the
+    file does, the answer is judged with both and the better result counts.
     """
     earlier = []
     for exercise in notebook["exercises"]:
@@ -190,16 +197,15 @@ def _wrong(message: str) -> dict[str, Any]:
 
 def _checked(exercise: Mapping[str, Any], namespace: dict[str, Any]) -> dict[str, Any]:
     """Run the check cells of an exercise, visible and hidden parts, and add up their points."""
-    from course_utils.checks import CheckFailed, NotAttempted
-
+    checks = importlib.import_module("course_utils.checks")  # at hand since the worker started
     points, statuses, messages = 0.0, set(), []
     for key, cell in exercise["checks"].items():
         try:
             exec(compile(cell, f"<{key}>", "exec"), namespace)
-        except NotAttempted as error:
+        except checks.NotAttempted as error:
             statuses.add("not attempted")
             messages.append(str(error))
-        except CheckFailed as error:
+        except checks.CheckFailed as error:
             statuses.add("wrong")
             messages.append(str(error))
         except BaseException as error:  # a name that is missing, an exit, a check that was broken
