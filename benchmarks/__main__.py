@@ -1,0 +1,163 @@
+"""Measure the claims of the notebooks over seeds, and the speed of the library.
+
+Claims: every notebook is executed with ``COURSE_SEED=0..n-1``; the figures that it claims go, with
+date and machine, into ``course_utils/assets/bands``. Speed: ratios within one run, on one thread,
+into ``benchmarks/results.json``. Both end in ``docs/performance.md``. Finished runs are kept in
+``build/bench`` and not repeated while the notebook's source and the library stay the same.
+"""
+
+from __future__ import annotations
+
+import argparse
+import datetime
+import hashlib
+import importlib
+import json
+import os
+import platform
+import sys
+from pathlib import Path
+from typing import Any
+
+from course_utils.grading.build import execute
+from course_utils.grading.source import course_root, notebook_names, read_source
+
+ROOT = course_root()
+KEPT = ROOT / "build" / "bench"
+RESULTS = Path(__file__).with_name("results.json")
+BANDS = ROOT / "course_utils" / "assets" / "bands"
+SPEED = ("layers", "generators", "library")
+
+
+def stamp() -> dict[str, str]:
+    """Date and machine of a measurement."""
+    import torch
+
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
+    machine = f"{platform.machine()}, {cores} cores, one thread, torch {torch.__version__}"
+    return {"date": datetime.date.today().isoformat(), "machine": machine}
+
+
+def state_of(name: str) -> str:
+    """Hash of a notebook's source and of the library's code."""
+    digest = hashlib.sha256((ROOT / "solutions" / name / f"{name}.py").read_bytes())
+    for path in sorted((ROOT / "course_utils").rglob("*.py")):
+        if "grading" not in path.parts:
+            digest.update(path.read_bytes())
+    return digest.hexdigest()[:12]
+
+
+def run_seed(name: str, seed: int) -> dict[str, Any]:
+    """Execute a notebook with one seed, or take the kept result."""
+    kept = KEPT / f"{name}-{seed}-{state_of(name)}.json"
+    if kept.exists():
+        return json.loads(kept.read_text())
+    notebook = read_source(ROOT, name).notebook
+    folder = ROOT / "solutions" / name
+    run = execute(notebook, f"{name}, seed {seed}", folder=folder, strict=False, seed=seed)
+    result = {
+        "cpu_seconds": run.cpu_seconds,
+        "claims": {claim["name"]: claim["value"] for claim in run.claims},
+    }
+    kept.parent.mkdir(parents=True, exist_ok=True)
+    part = kept.with_suffix(".part")
+    part.write_text(json.dumps(result))
+    part.replace(kept)
+    return result
+
+
+def measure_claims(name: str, seeds: int) -> dict[str, Any]:
+    """Run a notebook over seeds, note the figures in its bands; return the CPU seconds."""
+    runs = [run_seed(name, seed) for seed in range(seeds)]
+    path = BANDS / f"{name}.json"
+    if path.exists():
+        bands = json.loads(path.read_text())
+        for key, band in bands.items():
+            values = [round(run["claims"][key], 4) for run in runs if key in run["claims"]]
+            band["measured"] = {"values": values, "seeds": list(range(seeds)), **stamp()}
+            outside = [v for v in values if not inside(v, band)]
+            spread = f"{min(values):.3f} to {max(values):.3f}" if values else "never claimed"
+            print(f"  {key}: {spread}{'  OUTSIDE ITS BAND' if outside or not values else ''}")
+        path.write_text(json.dumps(bands, indent=2, ensure_ascii=False) + "\n")
+    seconds = [round(run["cpu_seconds"], 1) for run in runs]
+    return {"cpu_seconds": seconds, **stamp()}
+
+
+def inside(value: float, band: dict[str, Any]) -> bool:
+    """Whether a value lies in its band."""
+    low, high = band["low"], band["high"]
+    return (low is None or value >= low) and (high is None or value <= high)
+
+
+def write_page(results: dict[str, Any]) -> None:
+    """Write ``docs/performance.md`` from the results and the bands."""
+    lines = [
+        "# Performance",
+        "",
+        "Written by `make bench`. Times are CPU time on one thread; speeds are ratios in one run.",
+        "",
+    ]
+    for name in SPEED:
+        if name in results:
+            part = results[name]
+            lines += [f"## {name.capitalize()}", "", f"{part['date']}, {part['machine']}.", ""]
+            lines += ["| measured | value |", "| --- | ---: |"]
+            lines += [f"| {key} | {value:.2f} |" for key, value in part["values"].items()]
+            lines.append("")
+    for name in notebook_names(ROOT):
+        path = BANDS / f"{name}.json"
+        if name not in results.get("notebooks", {}):
+            continue
+        run = results["notebooks"][name]
+        seconds = run["cpu_seconds"]
+        lines += [f"## {name}", "", f"{run['date']}, {run['machine']}."]
+        lines += [
+            f"CPU seconds: {min(seconds):.0f} to {max(seconds):.0f} over {len(seconds)} runs.",
+            "",
+        ]
+        if path.exists():
+            lines += [
+                "| figure | band | seeds | lowest | highest |",
+                "| --- | --- | ---: | ---: | ---: |",
+            ]
+            for band in json.loads(path.read_text()).values():
+                lines.append(band_row(band))
+            lines.append("")
+    page = ROOT / "docs" / "performance.md"
+    page.write_text("\n".join(lines).rstrip() + "\n")
+
+
+def band_row(band: dict[str, Any]) -> str:
+    """One row of the table of figures."""
+    low = "" if band["low"] is None else f"from {band['low']:g}"
+    high = "" if band["high"] is None else f"to {band['high']:g}"
+    values = band.get("measured", {}).get("values", [])
+    ends = f"{min(values):.3f} | {max(values):.3f}" if values else "| "
+    return f"| {band['what']} | {f'{low} {high}'.strip()} | {len(values)} | {ends} |"
+
+
+def main() -> int:
+    """Run what was asked for; the exit status is 0."""
+    parser = argparse.ArgumentParser(prog="make bench", description=__doc__)
+    choices = [*SPEED, *notebook_names(ROOT)]
+    parser.add_argument("--seeds", type=int, default=5)
+    parser.add_argument("--only", choices=choices, help="one part instead of all")
+    options = parser.parse_args()
+    results = json.loads(RESULTS.read_text()) if RESULTS.exists() else {}
+    for part in [options.only] if options.only else choices:
+        print(part, flush=True)
+        if part in SPEED:
+            values = importlib.import_module(f"benchmarks.{part}").measure()
+            results[part] = {"values": {k: round(v, 3) for k, v in values.items()}, **stamp()}
+            for key, value in values.items():
+                print(f"  {value:8.2f}  {key}")
+        else:
+            notebooks = results.setdefault("notebooks", {})
+            notebooks[part] = measure_claims(part, options.seeds)
+        RESULTS.write_text(json.dumps(results, indent=2) + "\n")
+        write_page(results)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,138 @@
+"""Pictures of ICU stays: events in time, risk in time, calibration, attention of pooling heads."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import matplotlib.pyplot as plt
+import numpy as np
+import pandas as pd
+import seaborn as sns
+from matplotlib.axes import Axes
+
+from course_utils.data.icu_catalogue import EVENT_TYPES
+
+__all__ = ["calibration", "event_bars", "head_bars", "stay_timeline"]
+
+
+def _axes(ax: Axes | None, figsize: tuple[float, float]) -> Axes:
+    return plt.subplots(figsize=figsize)[1] if ax is None else ax
+
+
+def stay_timeline(
+    events: pd.DataFrame,
+    *,
+    highlight: Mapping[str, str] | None = None,
+    title: str | None = None,
+    ax: Axes | None = None,
+) -> Axes:
+    """Draw the events of one stay: a row per type, a mark per event, some of them named.
+
+    Parameters
+    ----------
+    events
+        ``event_type, event_text, minutes_since_admission`` of one stay.
+    highlight
+        Event text -> the name written at its mark.
+    """
+    ax = _axes(ax, (8.0, 3.2))
+    colours = sns.color_palette("colorblind", len(EVENT_TYPES))
+    for row, kind in enumerate(EVENT_TYPES):
+        part = events[events["event_type"] == kind]
+        hours = part["minutes_since_admission"] / 60
+        ax.plot(hours, np.full(len(part), row), "|", ms=14, mew=1.5, color=colours[row])
+        for hour, text in zip(hours, part["event_text"], strict=True):
+            if highlight and text in highlight:
+                ax.plot(hour, row, "o", ms=9, mfc="none", mec="black", mew=1.3)
+                ax.annotate(
+                    highlight[text],
+                    (hour, row),
+                    xytext=(0, 9),
+                    textcoords="offset points",
+                    ha="left" if hour < 36 else "right",
+                    fontsize=8.5,
+                )
+    ax.set_yticks(range(len(EVENT_TYPES)), EVENT_TYPES)
+    ax.set_ylim(-0.6, len(EVENT_TYPES) - 0.2)
+    ax.set_xlim(-0.5, 48.5)
+    ax.set_xlabel("hours since admission to the ICU")
+    ax.grid(axis="y", visible=False)
+    if title:
+        ax.set_title(title)
+    return ax
+
+
+def calibration(
+    outcome: np.ndarray,
+    risks: Mapping[str, np.ndarray],
+    *,
+    bins: int = 6,
+    title: str | None = None,
+    ax: Axes | None = None,
+) -> Axes:
+    """Draw observed mortality against predicted risk, in groups of equal size, with intervals."""
+    from course_utils.metrics import wilson_interval
+
+    ax = _axes(ax, (5.0, 4.4))
+    ax.plot([0, 1], [0, 1], color="0.6", lw=1, ls="--", label="perfect")
+    top = 0.0
+    for i, (name, risk) in enumerate(risks.items()):
+        groups = np.array_split(np.argsort(risk, kind="stable"), bins)
+        x = np.array([risk[g].mean() for g in groups]) + 0.004 * i
+        y = np.array([outcome[g].mean() for g in groups])
+        spans = np.array([wilson_interval(int(outcome[g].sum()), len(g)) for g in groups])
+        ax.errorbar(x, y, [y - spans[:, 0], spans[:, 1] - y], marker="o", capsize=3, label=name)
+        top = max(top, x.max(), spans.max())
+    ax.set(xlim=(0, top + 0.03), ylim=(0, top + 0.03))
+    ax.set_xlabel("predicted risk (mean of the group)")
+    ax.set_ylabel("observed mortality")
+    ax.legend(loc="upper left")
+    if title:
+        ax.set_title(title)
+    return ax
+
+
+def head_bars(
+    weights: np.ndarray, hours: Sequence[float], *, title: str | None = None
+) -> np.ndarray:
+    """Draw the pooling weights of each head over time, (H, T), one panel a head."""
+    figure, axes = plt.subplots(
+        len(weights), 1, figsize=(8.0, 1.15 * len(weights) + 0.9), sharex=True, sharey=True
+    )
+    colours = sns.color_palette("colorblind", len(weights))
+    for head, (ax, row) in enumerate(zip(np.atleast_1d(axes), weights, strict=True)):
+        ax.vlines(hours, 0, row, color=colours[head], lw=2)
+        ax.axhline(1 / len(row), color="0.4", lw=1, ls=":")
+        ax.set_ylabel(f"head {head + 1}")
+    np.atleast_1d(axes)[-1].set_xlabel("hours since admission to the ICU")
+    if title:
+        figure.suptitle(title, fontsize="medium", fontweight="bold")
+    return np.atleast_1d(axes)
+
+
+def event_bars(
+    names: Sequence[str],
+    scores: Sequence[float],
+    *,
+    is_cause: Sequence[bool],
+    xlabel: str,
+    title: str | None = None,
+    ax: Axes | None = None,
+) -> Axes:
+    """Draw one bar per event, top to bottom; true causes in another colour and hatched."""
+    ax = _axes(ax, (8.0, 0.3 * len(names) + 1.0))
+    cause, other = sns.color_palette("colorblind")[3], "0.65"
+    for row, (score, planted) in enumerate(zip(scores, is_cause, strict=True)):
+        ax.barh(row, score, color=cause if planted else other, hatch="//" if planted else None)
+    ax.set_yticks(range(len(names)), names, fontsize=8.5)
+    ax.invert_yaxis()
+    ax.axvline(0, color="0.2", lw=0.8)
+    ax.set_xlabel(xlabel)
+    handles = [
+        plt.Rectangle((0, 0), 1, 1, fc=cause, hatch="//"),
+        plt.Rectangle((0, 0), 1, 1, fc=other),
+    ]
+    ax.legend(handles, ["planted cause", "other"], loc="lower right")
+    if title:
+        ax.set_title(title)
+    return ax

@@ -1,0 +1,361 @@
+"""Synthetic ICU stays, the loader for MIMIC-IV exports, event sequences, explanation helpers."""
+
+from __future__ import annotations
+
+import gzip
+import hashlib
+
+import duckdb
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+
+from course_utils import explain
+from course_utils.data.icu import IcuStays, make_icu_stays
+from course_utils.data.icu_catalogue import EFFECTS
+from course_utils.data.mimic import SCHEMA, connect_mimic
+from course_utils.data.sequences import STATIC_NAMES, make_sequences
+from course_utils.icu_model import IcuRiskModel, IcuStepModel
+
+CHECKSUM = "054ab65cf4011f8e"  # of stay_id, subject_id and outcome
+TABLES = [path.split("/")[1] for path in SCHEMA]
+
+
+@pytest.fixture(scope="module")
+def stays(tmp_path_factory: pytest.TempPathFactory) -> IcuStays:
+    folder = tmp_path_factory.mktemp("mimic")
+    made = make_icu_stays(400, random_state=1, events_per_stay=60, folder=folder)
+    object.__setattr__(made, "folder", folder)
+    return made
+
+
+def rows(connection: duckdb.DuckDBPyConnection, query: str) -> list[tuple]:
+    return connection.sql(query).fetchall()
+
+
+def test_tables_have_the_columns_of_mimic(stays: IcuStays) -> None:
+    for path, columns in SCHEMA.items():
+        names = [row[0] for row in rows(stays.connection, f"DESCRIBE {path.split('/')[1]}")]
+        assert names == list(columns)
+    with gzip.open(stays.folder / "hosp/labevents.csv.gz", "rt") as file:
+        assert file.readline().strip().split(",") == list(SCHEMA["hosp/labevents"])
+
+
+def test_eligible_stays_and_outcomes(stays: IcuStays) -> None:
+    found = stays.connection.sql("""
+        SELECT stay_id, subject_id, i.hadm_id, hospital_expire_flag
+        FROM icustays i JOIN admissions USING (subject_id, hadm_id)
+        WHERE outtime >= intime + INTERVAL 48 HOUR ORDER BY stay_id
+    """).df()
+    order = np.argsort(stays.stay_id)
+    assert len(found) == 400
+    assert (found["stay_id"] == stays.stay_id[order]).all()
+    assert (found["subject_id"] == stays.subject_id[order]).all()
+    assert (found["hadm_id"] == stays.hadm_id[order]).all()
+    assert (found["hospital_expire_flag"] == stays.outcome[order]).all()
+    assert rows(stays.connection, "SELECT count(*) FROM icustays")[0][0] == 520
+    assert len(np.unique(stays.subject_id)) < 400
+
+
+def test_deaths_are_consistent(stays: IcuStays) -> None:
+    for query in (
+        "SELECT count(*) FROM admissions WHERE (deathtime IS NULL) != (hospital_expire_flag = 0)",
+        "SELECT count(*) FROM admissions WHERE (discharge_location = 'DIED') != (hospital_expire_flag = 1)",
+        "SELECT count(*) FROM admissions JOIN patients USING (subject_id)"
+        " WHERE hospital_expire_flag = 1 AND dod IS DISTINCT FROM deathtime::DATE",
+        "SELECT count(*) FROM icustays JOIN admissions USING (hadm_id) WHERE outtime > dischtime",
+        "SELECT count(*) FROM icustays JOIN admissions USING (hadm_id) WHERE intime < admittime",
+    ):
+        assert rows(stays.connection, query)[0][0] == 0, query
+    after = "SELECT count(*) FROM patients p WHERE dod IS NOT NULL AND NOT EXISTS"
+    after += (
+        " (SELECT 1 FROM admissions a WHERE a.subject_id = p.subject_id AND deathtime IS NOT NULL)"
+    )
+    assert rows(stays.connection, after)[0][0] > 0
+
+
+def test_the_data_have_the_difficulties_of_real_ones(stays: IcuStays) -> None:
+    for query in (
+        "SELECT count(*) FROM prescriptions WHERE stoptime < starttime",
+        "SELECT count(*) FROM labevents WHERE storetime IS NULL",
+        "SELECT count(*) FROM labevents WHERE hadm_id IS NULL",
+        "SELECT count(*) FROM labevents WHERE value IS NULL",
+        "SELECT count(*) FROM labevents l LEFT JOIN d_labitems d USING (itemid) WHERE d.itemid IS NULL",
+        "SELECT count(*) FROM icustays WHERE outtime IS NULL",
+        "SELECT count(*) FROM prescriptions WHERE dose_unit_rx IS NULL",
+        "SELECT count(*) FROM labevents JOIN admissions USING (subject_id) WHERE storetime > deathtime",
+    ):
+        assert rows(stays.connection, query)[0][0] > 0, query
+    events = stays.events()
+    same_time = events.groupby("stay_id")["event_time"].diff() == pd.Timedelta(0)
+    assert 0.4 < same_time.mean() < 0.8
+    hours = "SELECT median(epoch(storetime - charttime) / 3600) FROM microbiologyevents"
+    assert 50 < rows(stays.connection, hours)[0][0] < 100
+
+
+def test_mortality_and_ceiling() -> None:
+    from sklearn.metrics import roc_auc_score
+
+    made = make_icu_stays(6000, random_state=3, events_per_stay=10, short_fraction=0)
+    assert 0.12 < made.outcome.mean() < 0.18
+    assert abs(made.risk.mean() - made.outcome.mean()) < 0.015
+    assert roc_auc_score(made.outcome, made.risk) > 0.88
+
+
+def test_causes_explain_the_risk(stays: IcuStays) -> None:
+    causes, events = stays.causes, stays.events()
+    with_event = causes[causes["event_text"].notna()]
+    keys = ["stay_id", "event_type", "event_text", "minutes_since_admission"]
+    assert len(with_event.merge(events.drop_duplicates(keys), on=keys)) == len(with_event)
+    simple = with_event[with_event["cause"].isin(["dialysis", "late ventilation"])]
+    assert (simple["effect"] == simple["cause"].map(EFFECTS)).all()
+    late = with_event[with_event["cause"] == "late ventilation"]
+    assert (late["minutes_since_admission"] > 1440).all()
+    lactate = events[events["event_text"].str.startswith("Lactate")]
+    value = lactate["event_text"].str.extract(r"([\d.]+)")[0].astype(float)
+    assert (value >= 4).sum() == (causes["cause"] == "high lactate").sum()
+    # Without an interaction the log-odds are the intercept and the effects.
+    joint = {"high lactate", "norepinephrine", "resistant culture"}
+    plain = causes.groupby("stay_id").filter(lambda g: not joint & set(g["cause"]))
+    total = plain.groupby("stay_id")["effect"].sum()
+    rest = pd.Series(stays.logit, index=stays.stay_id)[total.index] - total
+    assert np.ptp(rest) < 1e-9
+
+
+def test_same_seed_same_stays(stays: IcuStays) -> None:
+    again = make_icu_stays(400, random_state=1, events_per_stay=60)
+    assert (again.stay_id == stays.stay_id).all() and (again.outcome == stays.outcome).all()
+    np.testing.assert_allclose(again.risk, stays.risk, atol=1e-6)
+    for table in TABLES:
+        query = f"FROM {table} ORDER BY ALL"
+        assert rows(again.connection, query) == rows(stays.connection, query)
+    assert (make_icu_stays(400, random_state=2).outcome != stays.outcome).any()
+
+
+def test_integers_do_not_drift() -> None:
+    made = make_icu_stays(50, random_state=7)
+    text = repr([made.stay_id.tolist(), made.subject_id.tolist(), made.outcome.tolist()])
+    assert hashlib.sha256(text.encode()).hexdigest()[:16] == CHECKSUM
+
+
+def test_global_random_state_is_left_alone() -> None:
+    before = np.random.get_state()[1].copy()
+    make_icu_stays(5, random_state=0)
+    assert (np.random.get_state()[1] == before).all()
+
+
+@pytest.mark.parametrize("n_stays", [0, 1, 2])
+def test_few_stays(n_stays: int) -> None:
+    made = make_icu_stays(n_stays, random_state=0)
+    assert len(made.stay_id) == n_stays == made.events()["stay_id"].nunique()
+
+
+@pytest.mark.parametrize(
+    "bad", [{"n_stays": -1}, {"events_per_stay": 2}, {"short_fraction": -0.1}, {"n_stays": 1.5}]
+)
+def test_bad_arguments(bad: dict) -> None:
+    with pytest.raises(ValueError, match=next(iter(bad))):
+        make_icu_stays(**({"n_stays": 5, "random_state": 0} | bad))
+
+
+# --------------------------------------------------------------------------------- connect_mimic
+
+
+def test_round_trip_through_files(stays: IcuStays) -> None:
+    opened = connect_mimic(stays.folder)
+    for table in TABLES:
+        query = f"FROM {table} ORDER BY ALL"
+        assert rows(opened, query) == rows(stays.connection, query), table
+
+
+def write(folder, name: str, text: str, *, packed: bool = False) -> None:
+    file = folder / name
+    file.parent.mkdir(parents=True, exist_ok=True)
+    if packed:
+        file.write_bytes(gzip.compress(text.encode()))
+    else:
+        file.write_bytes(text.encode())
+
+
+def test_both_date_forms_types_and_missing_tables(tmp_path, capsys) -> None:
+    write(
+        tmp_path,
+        "hosp/patients.csv",
+        "subject_id,gender,anchor_age,anchor_year,anchor_year_group,dod\r\n"
+        "1,F,50,2180,2008 - 2010,2180-05-06\r\n2,M,60,2180,x,\r\n3,M,60,2180,x,5/6/2180 0:00\r\n",
+    )
+    write(
+        tmp_path,
+        "icu/icustays.csv.gz",
+        "subject_id,hadm_id,stay_id,first_careunit,last_careunit,intime,outtime,los\n"
+        "1,2,3,a,b,5/6/2180 1:02,2180-05-09 01:02:03,3.1\n1,,4,a,b,12/31/2180 23:59,,\n",
+        packed=True,
+    )
+    write(
+        tmp_path,
+        "hosp/labevents.csv",
+        "labevent_id,subject_id,value,comments,extra\n"
+        '1,1,0012,"two\nlines, and a ""quote""",x\n2,1,>4.0,,y\n',
+    )
+    opened = connect_mimic(tmp_path)
+    said = capsys.readouterr().out
+    assert "prescriptions is empty" in said and "d_items is empty" in said
+    assert rows(opened, "SELECT intime::VARCHAR, hadm_id, los FROM icustays ORDER BY stay_id") == [
+        ("2180-05-06 01:02:00", 2, 3.1),
+        ("2180-12-31 23:59:00", None, None),
+    ]
+    assert rows(opened, "SELECT dod::VARCHAR FROM patients ORDER BY 1 NULLS LAST") == [
+        ("2180-05-06",),
+        ("2180-05-06",),
+        (None,),
+    ]
+    assert rows(opened, "SELECT value, comments, itemid FROM labevents ORDER BY labevent_id") == [
+        ("0012", 'two\nlines, and a "quote"', None),
+        (">4.0", None, None),
+    ]
+    assert rows(opened, "SELECT count(*) FROM prescriptions") == [(0,)]
+    names = dict(row[:2] for row in rows(opened, "DESCRIBE prescriptions"))
+    assert names["starttime"] == "TIMESTAMP" and names["subject_id"] == "BIGINT"
+
+
+@pytest.mark.parametrize(
+    "bad",
+    [
+        "2180-05-06T01:02:03",
+        "2180-05-06",
+        "25/12/2180 1:00",
+        "2180-02-30 00:00:00",
+        "6.5.2180 1:00",
+        "2180-05-06 01:02:03.5",
+        "5/6/80 1:02",
+        "2180-5-6 1:02:03",
+        "5/6/2180 1:02 PM",
+        "soon",
+        "7",
+    ],
+)
+def test_other_dates_name_file_and_column(tmp_path, bad: str) -> None:
+    write(
+        tmp_path,
+        "hosp/admissions.csv",
+        f"subject_id,hadm_id,admittime\n1,2,2180-05-06 01:02:03\n1,3,{bad}\n",
+    )
+    with pytest.raises(ValueError, match=r"hosp/admissions\.csv: column admittime"):
+        connect_mimic(tmp_path)
+
+
+def test_numbers_that_are_none(tmp_path) -> None:
+    write(tmp_path, "icu/icustays.csv", "subject_id,stay_id,los\n1,x7,2\n")
+    with pytest.raises(ValueError, match=r"icu/icustays\.csv: column stay_id"):
+        connect_mimic(tmp_path)
+    with pytest.raises(FileNotFoundError, match="folder"):
+        connect_mimic(tmp_path / "nowhere")
+
+
+def test_files_without_folders_and_odd_names(tmp_path) -> None:
+    folder = tmp_path / "it's [mine]"
+    write(folder, "d_items.csv", "itemid,label\n5,EKG\n")
+    write(folder, "hosp/d_labitems.csv", "\ufeffITEMID,LABEL\n6.0,Lactate\n")
+    opened = connect_mimic(folder)
+    assert rows(opened, "SELECT itemid, label FROM d_items") == [(5, "EKG")]
+    assert rows(opened, "SELECT itemid, label FROM d_labitems") == [(6, "Lactate")]
+
+
+# ------------------------------------------------------------------------- sequences and models
+
+
+def small_sequences():
+    events = pd.DataFrame(
+        {
+            "stay_id": [9, 9, 9, 4],
+            "event_type": ["lab", "lab", "procedure", "lab"],
+            "event_text": ["a", "b", "c", "a"],
+            "minutes_since_admission": [1.0, 5, 5, 2880],
+        }
+    )
+    one = dict.fromkeys([n.split("=")[0] for n in STATIC_NAMES], "?")
+    static = pd.DataFrame(
+        [
+            one | {"age": 80, "gender": "F", "outcome": 1},
+            one | {"age": 65, "outcome": 0},
+            one | {"age": 20, "outcome": 0},
+        ],
+        index=[9, 4, 6],
+    )
+    return make_sequences(
+        events, static, {k: np.full(2, i) for i, k in enumerate("abc")}, max_events=2
+    )
+
+
+def test_sequences_keep_the_last_events() -> None:
+    sequences = small_sequences()
+    assert sequences.lengths.tolist() == [2, 1, 0]
+    assert sequences.event_texts(0) == ["b", "c"]
+    batch = sequences.batch([2, 0])
+    assert batch["is_event"].tolist() == [[False, False], [True, True]]
+    assert batch["events"].shape == (2, 2, len(sequences.event_names))
+    assert (batch["events"][0] == 0).all()
+    assert batch["static"].shape[1] == len(STATIC_NAMES)
+    assert batch["static"][1, :3].tolist() == [1.0, 1.0, 0.0]
+    with pytest.raises(ValueError, match="no vector"):
+        make_sequences(
+            pd.DataFrame(
+                {
+                    "stay_id": [9],
+                    "event_type": ["lab"],
+                    "event_text": ["new"],
+                    "minutes_since_admission": [1.0],
+                }
+            ),
+            pd.DataFrame({"age": [1]}, index=[9]),
+            {},
+        )
+
+
+def test_models_ignore_padding_and_the_future() -> None:
+    torch.manual_seed(0)
+    events, static = torch.randn(2, 6, 5), torch.randn(2, 3)
+    is_event = torch.arange(6) < torch.tensor([[4], [0]])
+    risk = IcuRiskModel(5, 3, d_model=16, d_ff=16).eval()
+    changed = torch.where(is_event[..., None], events, 7.0)
+    logits, weights = risk(events, static, is_event, need_weights=True)
+    torch.testing.assert_close(risk(changed, static, is_event), logits)
+    assert len(weights["layers"]) == 4 and weights["pooling"].shape == (2, 4, 6)
+    assert logits.isfinite().all() and (weights["pooling"][1] == 0).all()
+    step = IcuStepModel(5, 3, d_model=16, d_ff=16).eval()
+    later = events.clone()
+    later[:, 3:] = 0
+    torch.testing.assert_close(
+        step(later, static, is_event)[0, :3], step(events, static, is_event)[0, :3]
+    )
+
+
+def test_explanations_of_a_linear_model() -> None:
+    class Linear(torch.nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.map = torch.nn.Linear(3, 1, bias=False)
+
+        def forward(self, events, static, is_event, need_weights=False):
+            return (self.map(events)[..., 0] * is_event).sum(1) + static.sum(1)
+
+    torch.manual_seed(1)
+    model = Linear().eval()
+    batch = {
+        "events": torch.randn(1, 5, 3),
+        "static": torch.randn(1, 2),
+        "is_event": torch.arange(5)[None] < 3,
+    }
+    want = model.map(batch["events"])[0, :, 0].detach().numpy() * batch["is_event"][0].numpy()
+    np.testing.assert_allclose(explain.ablation_scores(model, batch), want, atol=1e-6)
+    np.testing.assert_allclose(explain.layer_scores(model, model.map, batch), want, atol=1e-6)
+    twin = explain.randomised(model, torch.Generator().manual_seed(0))
+    assert sorted(twin.map.weight[0].tolist()) == sorted(model.map.weight[0].tolist())
+
+
+def test_precision_at_causes() -> None:
+    effects = np.array([0.0, 2.0, 0.0, -1.0])
+    assert explain.precision_at_causes(np.array([0.1, -3, 0, 2, 99]), effects) == 1.0
+    assert explain.precision_at_causes(np.array([9.0, 3, 0, 2]), effects) == 0.5
+    assert np.isnan(explain.precision_at_causes(np.ones(2), np.zeros(2)))
