@@ -1,0 +1,2337 @@
+# ---
+# jupyter:
+#   jupytext:
+#     text_representation:
+#       extension: .py
+#       format_name: percent
+#   kernelspec:
+#     display_name: Python 3
+#     language: python
+#     name: python3
+# ---
+
+# %% [markdown]
+# # 01 Self-attention: reading negation in clinical notes
+#
+# "Denies chest pain" and "chest pain" share their words and differ in everything that matters. In this notebook you build self-attention from one
+# formula, put it into a small transformer that codes clinical notes, and find out, with numbers, what makes it understand negation and what only looks as if it did.
+#
+# **You will be able to**
+# - write scaled dot-product attention, heads, masks, positions, pooling and the training loop yourself;
+# - say why an encoder can be deaf to word order, measure it, and cure it;
+# - judge a model on the cases that matter, beside honest baselines;
+# - predict and measure what the factor $1/\sqrt{d_k}$ does;
+# - test whether an attention map explains a prediction.
+#
+# | part | sections | minutes |
+# | --- | --- | --- |
+# | the notes, and a trap in the metric | 1 | 15 |
+# | attention: masks, one head, many heads, positions | 2-5 | 75 |
+# | from notes to numbers: pooling, loss, training, F1 | 6-9 | 60 |
+# | baselines, and an encoder that fails | 10-11 | 25 |
+# | the cure, and an honest table | 12-14 | 35 |
+# | entropy and the scaling factor | 15-17 | 40 |
+# | does attention explain? | 18 | 30 |
+#
+# About five hours with the exercises (48 points, and 7 for two written answers). Running everything takes two to three minutes on one CPU core; a GPU is used
+# when there is one. Every exercise has a check below it that says what is right, what is not, and what it looks like; hints come in three steps.
+
+# %% tags=["install"]
+# install cell
+
+# %% tags=["imports"]
+import math
+import re
+import time
+from collections.abc import Callable, Iterable
+
+import matplotlib.pyplot as plt
+import numpy as np
+import pandas as pd
+import torch
+import torch.nn.functional as F
+from sklearn.feature_extraction.text import TfidfVectorizer
+from sklearn.linear_model import LogisticRegression
+from sklearn.metrics import f1_score
+from torch import nn
+
+from course_utils import checks, claims, layers, metrics, plots, training
+from course_utils.data.notes import CLASS_NAMES, FINDINGS, KINDS, encode, make_clinical_notes
+
+SEED = claims.seed()
+DEVICE = training.pick_device()
+plots.use_style()
+checks.setup()
+
+# %% [markdown]
+# ## 1 The notes
+#
+# Four diagnoses, and short notes that mention them. Whether a mention *counts* depends on the words around it:
+#
+# | kind of mention | example | counts? |
+# | --- | --- | --- |
+# | plain | *presents with chest pain* | yes |
+# | cue before | *denies chest pain*, *no evidence of pneumonia* | no |
+# | list under one cue | *no wheezing, flank pain or elevated glucose* | no, none of the three |
+# | cue after | *pneumonia was ruled out*, *heart failure is unlikely* | no |
+# | scope ended | *denies chest pain **but** reports wheezing* | the wheezing does |
+# | pseudo-negation | *no increase in pedal edema*, *not only X but also Y* | yes |
+#
+# These kinds come from NegEx and ConText, the rule systems that hospitals have used for this since 2001. A diagnosis gets
+# label 1 when at least one of its findings is asserted. A note may have several labels, or none.
+#
+# The notes are synthetic: you may share them, and you know the truth about every single mention. The price is a closed
+# vocabulary of about 250 words. A score near 1 here says that a model can learn *this* grammar, not that it can read a
+# real record.
+
+# %% tags=["nbval-check-output"]
+options = {"max_statements": 2, "remarks": 0.3}
+train_notes = make_clinical_notes(8000, random_state=100 * SEED + 1, **options)
+valid_notes = make_clinical_notes(1000, random_state=100 * SEED + 2, **options)
+test_notes = make_clinical_notes(2000, random_state=100 * SEED + 3, **options)
+VOCABULARY = train_notes.vocabulary
+
+for text, labels in zip(train_notes.texts(range(4)), train_notes.labels, strict=False):
+    coded = [name for name, label in zip(CLASS_NAMES, labels, strict=True) if label]
+    print(f"{', '.join(coded) or 'no label'}\n    {text}\n")
+
+seen = {tuple(row[:n]) for row, n in zip(train_notes.token_ids, train_notes.lengths, strict=True)}
+copies = [
+    tuple(row[:n]) in seen for row, n in zip(test_notes.token_ids, test_notes.lengths, strict=True)
+]
+print(
+    f"{len(VOCABULARY)} words; {sum(copies)} of {len(test_notes)} test notes also occur in training"
+)
+
+# %% [markdown]
+# Before any model, three pictures: how long the notes are, how often each diagnosis is asserted or negated, and which kinds
+# of mention there are.
+
+# %%
+mentioned, asserted = train_notes.mentioned, train_notes.labels.astype(bool)
+real = train_notes.mention_class >= 0
+kind_share = np.bincount(train_notes.mention_kind[real], minlength=len(KINDS)) / real.sum()
+
+fig, axes = plt.subplots(1, 3, figsize=(11, 3.4))
+axes[0].hist(train_notes.lengths, bins=np.arange(6, train_notes.lengths.max() + 3, 3))
+axes[0].set(xlabel="words in the note", ylabel="notes", title="Length")
+rows = np.arange(len(CLASS_NAMES))
+axes[1].barh(rows, asserted.mean(0), label="asserted")
+axes[1].barh(rows, (mentioned & ~asserted).mean(0), left=asserted.mean(0), label="negated only")
+axes[1].set_yticks(rows, CLASS_NAMES)
+axes[1].set(xlabel="share of notes", xlim=(0, 0.8))
+axes[1].legend(loc="lower center", bbox_to_anchor=(0.5, 1.0), ncols=2, fontsize=9)
+axes[1].invert_yaxis()
+plots.bars(
+    KINDS, kind_share, xlabel="share of mentions", digits=2, title="Kinds of mention", ax=axes[2]
+)
+plt.show()
+
+both_kinds = (asserted.any(1) & (mentioned & ~asserted).any(1)).mean()
+print(
+    f"notes without a label: {1 - asserted.any(1).mean():.2f}; mentioned diagnoses that are negated: "
+    f"{(mentioned & ~asserted).sum() / mentioned.sum():.2f}; notes with an asserted and a negated diagnosis: {both_kinds:.2f}"
+)
+
+# %% [markdown]
+# *Left: number of words per note. Middle: share of notes that assert a diagnosis, or mention it only negated. Right: how the
+# status of a mention is decided.*
+#
+# Two things to remember. Almost half of the mentioned diagnoses are negated, so a word alone tells little. And two notes in
+# five hold an asserted **and** a negated diagnosis, so one cue somewhere in the note tells little too: what counts is
+# which word belongs to which.
+#
+# ### The trap in the metric
+# The simplest model ignores negation: mentioned means positive. Look at its F1, and then at the only question that matters here.
+
+# %%
+mention_positive = test_notes.mentioned.astype(np.uint8)
+mention_f1 = f1_score(test_notes.labels, mention_positive, average="micro")
+mention_accuracy = metrics.assertion_accuracy(
+    mention_positive, test_notes.labels, test_notes.mentioned
+)
+claims.claim("01_self_attention", "mention_positive_micro_f1", mention_f1)
+print(
+    f"accuracy on asserted diagnoses {mention_accuracy['asserted']:.2f}, on negated ones {mention_accuracy['negated']:.2f}"
+)
+
+# %% [markdown]
+# An F1 of about 0.7 from a model that is wrong about *every* negated diagnosis. With fewer negations it would look better still.
+# So from here on every model is also judged on the **negated diagnoses alone** (mentioned, label 0), and on notes that hold both kinds.
+
+
+# %% [markdown]
+# ## 2 One convention for masks
+#
+# Notes differ in length; the shorter ones of a batch are filled up with `<pad>` (id 0). Padding must not be attended to. In this
+# whole course a mask is boolean and **True means "may attend"**. There is one argument, `attn_mask`, that broadcasts to
+# `(batch, heads, queries, keys)`, and masks are combined with `&`.
+#
+# That is also the convention of `F.scaled_dot_product_attention` and of Hugging Face's `attention_mask`. One famous class says
+# the opposite: in `nn.MultiheadAttention`, True means "leave out". And the two differ in one more case, a query with nothing to attend to:
+
+# %% tags=["nbval-check-output"]
+x = torch.ones(1, 3, 4)
+nothing = torch.zeros(1, 3, 3, dtype=torch.bool)  # True = may attend: nobody may
+print(
+    "F.scaled_dot_product_attention:",
+    F.scaled_dot_product_attention(x, x, x, attn_mask=nothing)[0, 0].tolist(),
+)
+module = nn.MultiheadAttention(4, 1, batch_first=True)
+with torch.no_grad():
+    print(
+        "nn.MultiheadAttention:         ", module(x, x, x, attn_mask=~nothing[0])[0][0, 0].tolist()
+    )
+print("padding mask of [5, 8, 0]:     ", layers.padding_mask(torch.tensor([[5, 8, 0]])).tolist())
+
+# %% [markdown]
+# A softmax over nothing is 0/0, and one NaN spreads through a whole batch. Our rule: **a query whose keys are all masked gets weights
+# zero and context zero.** You will build that in now.
+
+
+# %% [markdown]
+# ## 3 Scaled dot-product attention
+#
+# One token asks a question (its **query**), every token offers a label (its **key**) and a content (its
+# **value**). How well query and label fit is a dot product; a softmax turns the fits of one query into
+# weights that sum to one, and the answer is the weighted mean of the contents:
+#
+# $$\text{context} = \operatorname{softmax}\!\left(\frac{Q K^\top}{\sqrt{d_k}}\right) V$$
+#
+# Here this is how *pneumonia* gets to know about the *no* three words before it. Everything else in this
+# notebook is built around these two matrix products.
+#
+# > **Exercise `scaled_dot_product_attention`** · 6 points · 20 minutes · difficulty 2 of 5
+#
+# Write a function that takes
+#
+# - `query` of shape `(..., T, d_k)`, `key` `(..., S, d_k)` and `value` `(..., S, d_v)`. The dots stand for any
+#   number of leading dimensions, none included: batch, heads, or nothing;
+# - `attn_mask`: `None`, or a boolean tensor that broadcasts to `(..., T, S)`, **True = may attend**;
+# - `scale`: the number that *multiplies* the scores; `None` means 1/sqrt(d_k).
+#
+# It returns `(context, weights)` of shapes `(..., T, d_v)` and `(..., T, S)`.
+#
+# - Each row of `weights` sums to one over the keys it may see; a masked key has weight 0.
+# - A query whose keys are *all* masked has nothing to attend to: its weights and its context are **zero**, not
+#   NaN, and the gradients of query, key and value stay finite too.
+# - Results keep the inputs' dtype (float32 and float64 are checked), gradients flow, the inputs stay as they are.
+# - Ready-made attention, `F.scaled_dot_product_attention` or `nn.MultiheadAttention`, is not an answer here:
+#   this is the one place where you open the box. Softmax, `einsum` and every other plain operation are welcome.
+
+
+# %% nbgrader={"grade": false, "grade_id": "scaled_dot_product_attention", "locked": false, "schema_version": 3, "solution": true, "task": false}
+def scaled_dot_product_attention(
+    query: torch.Tensor,
+    key: torch.Tensor,
+    value: torch.Tensor,
+    attn_mask: torch.Tensor | None = None,
+    scale: float | None = None,
+) -> tuple[torch.Tensor, torch.Tensor]:
+    """Attend from every query to every key that it may see.
+
+    Shapes: query (..., T, d_k), key (..., S, d_k), value (..., S, d_v), attn_mask broadcastable to
+    (..., T, S), True = may attend. Returns context (..., T, d_v) and weights (..., T, S).
+    """
+    ### BEGIN SOLUTION
+    if scale is None:
+        scale = 1 / math.sqrt(query.size(-1))
+    scores = query @ key.transpose(-2, -1) * scale  # (..., T, S)
+    if attn_mask is not None:
+        # The lowest finite number, not -inf: a row without keys stays free of NaN, both ways.
+        scores = scores.masked_fill(~attn_mask, torch.finfo(scores.dtype).min)
+    weights = scores.softmax(dim=-1)
+    if attn_mask is not None:
+        weights = weights.masked_fill(~attn_mask, 0.0)
+    return weights @ value, weights
+    ### END SOLUTION
+
+
+# %% nbgrader={"grade": true, "grade_id": "scaled_dot_product_attention_check", "locked": true, "points": 6, "schema_version": 3, "solution": false, "task": false}
+checks.self_attention.scaled_dot_product_attention(scaled_dot_product_attention)
+### BEGIN HIDDEN TESTS
+with checks.hidden("scaled_dot_product_attention"):
+    look = checks.self_attention
+    shapes = [((), 3, 5, 4, 2), ((3,), 1, 1, 1, 1), ((1, 2, 2), 2, 3, 6, 6), ((2, 3), 5, 5, 9, 4)]
+    for dtype in (torch.float32, torch.float64):
+        for lead, t, s, d_k, d_v in shapes:
+            q = look.draw(*lead, t, d_k, seed=101, dtype=dtype)
+            k = look.draw(*lead, s, d_k, seed=102, dtype=dtype)
+            v = look.draw(*lead, s, d_v, seed=103, dtype=dtype)
+            chance = torch.rand(*lead, t, s, generator=look.numbers(104))
+            some = torch.ones(s, dtype=torch.bool)
+            some[0] = s == 1
+            masks = [chance < 0.5, some, torch.arange(t)[:, None] % 2 == 0]
+            masks += [
+                torch.ones(t, s, dtype=torch.bool).tril(),
+                torch.zeros(t, s, dtype=torch.bool),
+            ]
+            for scale in (None, 0.0, 1.7, -0.4):
+                look.compare_attention(scaled_dot_product_attention, q, k, v, None, scale)
+            for mask in masks:
+                look.compare_attention(scaled_dot_product_attention, q, k, v, mask)
+                look.compare_attention(scaled_dot_product_attention, q, k, v, mask, 0.6)
+                if mask.any():
+                    look.compare_attention_gradients(scaled_dot_product_attention, q, k, v, mask)
+            look.compare_attention_gradients(scaled_dot_product_attention, q, k, v, None)
+        q, k, v = (look.draw(2, 3, 4, 8, seed=n, dtype=dtype) for n in (105, 106, 107))
+        keep = torch.rand(2, 1, 1, 4, generator=look.numbers(108)) < 0.5
+        keep[0] = False
+        look.compare_attention(scaled_dot_product_attention, q, k, v, keep)
+        # A masked key that fits best of all, and scores so far below zero that -60 is not low enough.
+        look.compare_attention(scaled_dot_product_attention, q, q, v, ~torch.eye(4).bool(), 1.2)
+        keep[:, ..., :2] = True
+        look.compare_attention(
+            scaled_dot_product_attention, q.abs() + 2, -k.abs() - 2, v, keep, 1.0
+        )
+### END HIDDEN TESTS
+
+# %% [markdown]
+# <details><summary>Hint 1</summary>
+#
+# Three lines do it: scores `(..., T, S)` from a matrix product of `query` and the transposed `key`, a softmax over
+# the *keys*, a matrix product with `value`. `key.transpose(-2, -1)` swaps the last two dimensions, however many
+# come before them.
+#
+# </details>
+#
+# <details><summary>Hint 2</summary>
+#
+# The mask comes *before* the softmax: scores that are masked become so low that their exponential is 0
+# (`scores.masked_fill(~attn_mask, ...)`). With minus infinity a row that has no key left computes 0/0. A very large negative
+# *finite* number gives even weights in such a row instead: and these can be set to zero afterwards.
+#
+# </details>
+#
+# <details><summary>Hint 3: nearly all of it</summary>
+#
+# ```python
+# scale = 1 / math.sqrt(query.size(-1)) if scale is None else scale
+# scores = query @ key.transpose(-2, -1) * scale
+# if attn_mask is not None:
+#     scores = scores.masked_fill(~attn_mask, torch.finfo(scores.dtype).min)
+# weights = ...              # softmax over the last dimension; then 0 where the mask says no
+# return weights @ value, weights
+# ```
+#
+# </details>
+
+# %% [markdown]
+# **Your function at work.** Two numbers per word, chosen by hand: a finding's query asks "is there a cue?", and a cue's key answers
+# "here". No training, just vectors.
+
+# %% tags=["needs-answer"]
+words = ["denies", "chest", "pain", "but", "reports", "wheezing"]
+is_cue = torch.tensor([1.0, 0, 0, 0, 0, 0])
+is_finding = torch.tensor([0, 1.0, 1, 0, 0, 1])
+query = torch.stack([is_finding * 4, torch.ones(6)], dim=-1)  # a finding asks for a cue
+key = torch.stack([is_cue, torch.zeros(6)], dim=-1)  # a cue answers
+toy_context, toy_weights = scaled_dot_product_attention(query, key, is_cue[:, None], scale=1.0)
+plots.attention_map(
+    toy_weights,
+    words,
+    highlight={0: "C0", 2: "C3", 5: "C3"},
+    vmax=1.0,
+    fontsize=10,
+    title="Attention by content alone",
+    ax=plt.subplots(figsize=(5, 4))[1],
+)
+plt.show()
+print(
+    "cue strength that reaches 'pain':",
+    round(float(toy_context[2]), 2),
+    "and 'wheezing':",
+    round(float(toy_context[5]), 2),
+)
+
+# %% [markdown]
+# *Attention weights of six words; a row sums to one. The findings look at "denies".*
+#
+# Chest pain finds its cue, as it should. But so does *wheezing*, although "but" lies between. Content alone says **that** there is a cue,
+# not **where**: both findings receive exactly the same amount of it. Keep this picture in mind until section 5.
+
+
+# %% [markdown]
+# ## 4 Several heads
+#
+# One attention map can follow one kind of relation at a time. A word of a note needs several: its negation, its
+# side, the *but* that ends a scope. So the model splits its `d_model` features into `num_heads` groups, lets each
+# group attend for itself, and mixes the results with one more linear map:
+#
+# $$\text{out} = \big[\text{context}_1; \dots; \text{context}_H\big]\, W_O, \qquad \text{context}_h =
+# \text{attention}(xW_Q^h,\; xW_K^h,\; xW_V^h)$$
+#
+# The heads cost nothing extra: they share the width, each has `d_model / num_heads` features.
+#
+# > **Exercise `MultiHeadSelfAttention`** · 8 points · 30 minutes · difficulty 3 of 5
+#
+# Write an `nn.Module` with `__init__(d_model, num_heads, dropout=0.0)` and `forward(x, attn_mask=None)`:
+#
+# - `x` is `(B, T, d_model)`. Query, key, value and output are four linear maps from d_model to d_model, **each with weights of its
+#   own**. One layer each, one fused layer, one layer per head, with or without bias: that is up to you, and so are the names;
+# - scores are scaled by 1/sqrt(d_model / num_heads);
+# - `attn_mask` broadcasts to `(B, H, T, T)`, True = may attend. A query without any key gets context zero *before* the output map;
+# - it returns `(out, weights)`: `out` is `(B, T, d_model)`, `weights` is `(B, H, T, T)`;
+# - **dropout** acts on the attention weights, in training mode only. The `weights` you return are those *before* dropout, so their
+#   rows sum to one in training too;
+# - `__init__` raises a `ValueError` when `num_heads` does not divide `d_model`;
+# - no residual and no normalisation: they belong to the block around it. Both dtypes, and gradients to every map, as before.
+#
+# Use your `scaled_dot_product_attention` if you like. `nn.MultiheadAttention` is not an answer here.
+
+
+# %% nbgrader={"grade": false, "grade_id": "MultiHeadSelfAttention", "locked": false, "schema_version": 3, "solution": true, "task": false}
+class MultiHeadSelfAttention(nn.Module):
+    """Self-attention with several heads.
+
+    Shapes: x (B, T, d_model), attn_mask broadcastable to (B, H, T, T), True = may attend.
+    Returns out (B, T, d_model) and weights (B, H, T, T), before dropout.
+    """
+
+    def __init__(self, d_model: int, num_heads: int, dropout: float = 0.0) -> None:
+        super().__init__()
+        self.num_heads = num_heads
+        self.dropout = nn.Dropout(dropout)
+        ### BEGIN SOLUTION
+        if d_model % num_heads:
+            raise ValueError(f"d_model={d_model} is not divisible by num_heads={num_heads}")
+        self.query_key_value = nn.Linear(d_model, 3 * d_model)
+        self.output = nn.Linear(d_model, d_model)
+        ### END SOLUTION
+
+    def forward(
+        self, x: torch.Tensor, attn_mask: torch.Tensor | None = None
+    ) -> tuple[torch.Tensor, torch.Tensor]:
+        """Let every token attend to all tokens that it may see."""
+        ### BEGIN SOLUTION
+        batch, length, d_model = x.shape
+        query, key, value = (
+            part.view(batch, length, self.num_heads, -1).transpose(1, 2)  # (B, H, T, d_head)
+            for part in self.query_key_value(x).chunk(3, dim=-1)
+        )
+        _, weights = scaled_dot_product_attention(query, key, value, attn_mask)
+        context = self.dropout(weights) @ value
+        return self.output(context.transpose(1, 2).reshape(batch, length, d_model)), weights
+        ### END SOLUTION
+
+
+# %% nbgrader={"grade": true, "grade_id": "MultiHeadSelfAttention_check", "locked": true, "points": 8, "schema_version": 3, "solution": false, "task": false}
+checks.self_attention.MultiHeadSelfAttention(MultiHeadSelfAttention)
+### BEGIN HIDDEN TESTS
+with checks.hidden("MultiHeadSelfAttention"):
+    look = checks.self_attention
+    for d_model, num_heads in ((12, 5), (4, 8), (6, 4)):
+        look.refuses_heads(MultiHeadSelfAttention, d_model, num_heads)
+    look.examine_heads(MultiHeadSelfAttention, 20, 5, seed=201)
+    look.examine_heads(MultiHeadSelfAttention, 9, 3, seed=202)
+    look.examine_masks(MultiHeadSelfAttention, 16, 4, seed=203)
+    look.examine_masks(MultiHeadSelfAttention, 6, 2, seed=204)
+    look.examine_dropout(MultiHeadSelfAttention, 8, 2, 2, rate=0.25, seed=205)
+    look.examine_dropout(MultiHeadSelfAttention, 6, 3, 2, rate=0.6, seed=206)
+    for dtype in (torch.float32, torch.float64):
+        for d_model, num_heads, b, t in ((8, 1, 2, 5), (4, 4, 1, 3), (6, 2, 1, 1), (10, 5, 3, 4)):
+            module = look.build(MultiHeadSelfAttention, d_model, num_heads, seed=207, dtype=dtype)
+            x = look.draw(b, t, d_model, seed=208, dtype=dtype)
+            chance = torch.rand(b, num_heads, t, t, generator=look.numbers(209)) < 0.5
+            for mask in (chance, chance[:, :1], chance[:1, :1], chance[:, :1, :1], chance[:1]):
+                look.examine_mask(module, x, mask)
+            for mask in (chance[0, 0], chance[0], chance[0, 0, 0], chance[0, 0, :, :1]):
+                look.examine_mask(module, x, mask)
+            module.train()
+            look.examine_mask(module, x, torch.ones(1, 1, t, t, dtype=torch.bool).tril())
+### END HIDDEN TESTS
+
+# %% [markdown]
+# <details><summary>Hint 1</summary>
+#
+# First map, then split: a linear map gives `(B, T, d_model)`, `view(B, T, H, d_head)` cuts each token's features into heads, and
+# `transpose(1, 2)` brings the heads to the front: `(B, H, T, d_head)`. A `view` straight to `(B, H, T, d_head)` has the right
+# shape and mixes tokens with heads.
+#
+# </details>
+#
+# <details><summary>Hint 2</summary>
+#
+# After attention the way back: `(B, H, T, d_head)` → `transpose(1, 2)` → `(B, T, H, d_head)` → `reshape(B, T, d_model)` → output map.
+# For dropout compute the weights first, and multiply `dropout(weights)` with the values; return the plain weights. `nn.Dropout`
+# knows by itself whether the module is training.
+#
+# </details>
+#
+# <details><summary>Hint 3: nearly all of it</summary>
+#
+# ```python
+# # __init__
+# if d_model % num_heads:
+#     raise ValueError(f"{d_model=} is not divisible by {num_heads=}")
+# self.query = nn.Linear(d_model, d_model)       # and key, value, output
+# # forward
+# query = self.query(x).view(B, T, self.num_heads, -1).transpose(1, 2)   # key and value alike
+# _, weights = scaled_dot_product_attention(query, key, value, attn_mask)
+# context = self.dropout(weights) @ value                                # (B, H, T, d_head)
+# ```
+#
+# </details>
+
+# %% [markdown]
+# **Your module at work.** Four heads, untrained, on a sentence of random word vectors. Then the same sentence with its words shuffled.
+
+# %% tags=["needs-answer"]
+words = ["denies", "chest", "pain", "but", "reports", "wheezing"]
+generator = torch.Generator().manual_seed(SEED)
+x = torch.randn(1, len(words), 32, generator=generator)
+torch.manual_seed(SEED)
+attention = MultiHeadSelfAttention(32, 4).eval()
+with torch.no_grad():
+    out, weights = attention(x)
+    shuffle = torch.tensor([5, 2, 0, 4, 1, 3])
+    out_shuffled, _ = attention(x[:, shuffle])
+fig, axes = plt.subplots(1, 4, figsize=(11, 3.2))
+for head, ax in enumerate(axes):
+    ax.imshow(weights[0, head], cmap="Blues", vmin=0, vmax=weights.max())
+    ax.set_xticks(range(6), words, rotation=90)
+    ax.set_yticks(range(6), words if head == 0 else [""] * 6)
+    ax.set(title=f"head {head + 1}", xlabel="key", ylabel="query" if head == 0 else "")
+    ax.grid(visible=False)
+plt.show()
+print(
+    f"shuffled words, shuffled output: largest difference {(out[:, shuffle] - out_shuffled).abs().max():.1e}"
+)
+
+# %% [markdown]
+# *Weights of four untrained heads over the words of one sentence; dark is high. Every head looks elsewhere.*
+#
+# The difference is rounding error: shuffle the words and you get the same vectors, shuffled. Self-attention sees a **bag of words**. For
+# "denies chest pain but reports wheezing" against "denies wheezing but reports chest pain" that is fatal, so each word must carry its place.
+
+
+# %% [markdown]
+# ## 5 Where a word stands
+#
+# Attention sees a *set* of tokens: shuffle the words and every output is merely shuffled. But *no fever, cough* and *cough, no
+# fever* are different notes. So each position gets a fingerprint that is added to the token's vector: waves of many lengths,
+# from one turn every six words to one turn every 60,000:
+#
+# $$PE[p, 2i] = \sin\!\big(p / 10000^{2i/d_{model}}\big), \qquad PE[p, 2i+1] = \cos\!\big(p / 10000^{2i/d_{model}}\big)$$
+#
+# > **Exercise `sinusoidal_positional_encoding`** · 4 points · 15 minutes · difficulty 2 of 5
+#
+# Write a function `(max_len, d_model)` that returns the table of shape `(max_len, d_model)`:
+#
+# - row p is position p, counted from 0; column 0 is a sine, column 1 the cosine of the *same* angle, column 2 the next sine, and so on;
+# - `d_model` may be odd: the exponent still divides by `d_model` itself, and the last column is a sine without its cosine;
+# - the table is a float32 tensor without a gradient: nothing in it learns. It is compared to 1e-4, up to 512 positions.
+
+
+# %% nbgrader={"grade": false, "grade_id": "sinusoidal_positional_encoding", "locked": false, "schema_version": 3, "solution": true, "task": false}
+def sinusoidal_positional_encoding(max_len: int, d_model: int) -> torch.Tensor:
+    """Table of sines and cosines, (max_len, d_model), float32."""
+    ### BEGIN SOLUTION
+    position = torch.arange(max_len, dtype=torch.float32).unsqueeze(1)  # (max_len, 1)
+    rate = 10000.0 ** (-torch.arange(0, d_model, 2) / d_model)  # (ceil(d_model / 2),)
+    code = torch.zeros(max_len, d_model)
+    code[:, 0::2] = torch.sin(position * rate)
+    code[:, 1::2] = torch.cos(position * rate)[:, : d_model // 2]
+    return code
+    ### END SOLUTION
+
+
+# %% nbgrader={"grade": true, "grade_id": "sinusoidal_positional_encoding_check", "locked": true, "points": 4, "schema_version": 3, "solution": false, "task": false}
+checks.self_attention.sinusoidal_positional_encoding(sinusoidal_positional_encoding)
+### BEGIN HIDDEN TESTS
+with checks.hidden("sinusoidal_positional_encoding"):
+    for max_len, d_model in ((512, 64), (512, 33), (3, 1), (40, 128), (7, 5), (300, 3), (1, 6)):
+        checks.self_attention.compare_code(sinusoidal_positional_encoding, max_len, d_model)
+### END HIDDEN TESTS
+
+# %% [markdown]
+# <details><summary>Hint 1</summary>
+#
+# Make the angles first, all at once: positions as a column `(max_len, 1)`, rates 1/10000^(2i/d_model) as a row, and their product
+# broadcasts to `(max_len, ceil(d_model/2))`. `torch.arange(0, d_model, 2)` is the row of all 2i.
+#
+# </details>
+#
+# <details><summary>Hint 2</summary>
+#
+# A slice with a step interleaves: `code[:, 0::2]` are the columns 0, 2, 4, … With an odd `d_model` there is one sine more than cosines:
+# `code[:, 1::2]` is one column narrower than the table of angles.
+#
+# </details>
+#
+# <details><summary>Hint 3: nearly all of it</summary>
+#
+# ```python
+# position = torch.arange(max_len).unsqueeze(1)
+# rate = 10000.0 ** (-torch.arange(0, d_model, 2) / d_model)
+# code = torch.zeros(max_len, d_model)
+# code[:, 0::2] = torch.sin(position * rate)
+# code[:, 1::2] = ...        # the cosines, cut to d_model // 2 columns
+# ```
+#
+# </details>
+
+# %% [markdown]
+# **Your code at work.** Left: the code itself. Right: how similar position 20 is to every other one.
+
+# %% tags=["needs-answer"]
+code = sinusoidal_positional_encoding(60, 64)
+fig, axes = plt.subplots(1, 2, figsize=(10, 3.4))
+image = axes[0].imshow(code.T, cmap="RdBu", aspect="auto", vmin=-1, vmax=1)
+axes[0].set(xlabel="position in the note", ylabel="column", title="The code")
+axes[0].grid(visible=False)
+fig.colorbar(image, ax=axes[0], label="value")
+axes[1].plot(code @ code[20] / (code[20] @ code[20]))
+axes[1].axvline(20, color="black", linestyle="--", linewidth=1)
+axes[1].set(
+    xlabel="position in the note", ylabel="cosine with position 20", title="Near is similar"
+)
+plt.show()
+print(f"root mean square of the code: {code.square().mean().sqrt():.3f}")
+
+# %% [markdown]
+# *Left: fast columns on top, slow ones below. Right: cosine similarity of the code of position 20 with all others.*
+#
+# Neighbours are similar, far positions are not, and there is nothing to train. Note the root mean square (RMS): sines and cosines have mean
+# square 1/2, so it is 0.707 for any width. That number will matter in section 11.
+
+
+# %% [markdown]
+# ## 6 From tokens to one vector
+#
+# A note has many token vectors, a classifier wants one. The simplest summary is their mean. But notes in a batch have different
+# lengths, the short ones are filled up with padding, and padding has vectors too. Averaging those in makes a diagnosis depend on how long
+# the *neighbour's* note is:
+#
+# $$\text{pooled} = \frac{\sum_t m_t\, x_t}{\sum_t m_t}, \qquad m_t = 1 \text{ for a real token, else } 0$$
+#
+# > **Exercise `masked_mean_pool`** · 3 points · 10 minutes · difficulty 1 of 5
+#
+# Write a function of `x (B, T, D)` and `is_token (B, T)`, boolean, that returns the `(B, D)` means:
+#
+# - True may stand anywhere in a row, not only at its beginning;
+# - `x` holds finite numbers everywhere, also at padding, but those must not matter;
+# - a row without any token gives zeros, and its gradient is finite too;
+# - dtype kept, gradients flow, inputs unchanged.
+
+
+# %% nbgrader={"grade": false, "grade_id": "masked_mean_pool", "locked": false, "schema_version": 3, "solution": true, "task": false}
+def masked_mean_pool(x: torch.Tensor, is_token: torch.Tensor) -> torch.Tensor:
+    """Mean over the real tokens.  x (B, T, D), is_token (B, T) bool -> (B, D)."""
+    ### BEGIN SOLUTION
+    keep = is_token.unsqueeze(-1).to(x.dtype)  # (B, T, 1)
+    return (x * keep).sum(dim=1) / keep.sum(dim=1).clamp(min=1)
+    ### END SOLUTION
+
+
+# %% nbgrader={"grade": true, "grade_id": "masked_mean_pool_check", "locked": true, "points": 3, "schema_version": 3, "solution": false, "task": false}
+checks.self_attention.masked_mean_pool(masked_mean_pool)
+### BEGIN HIDDEN TESTS
+with checks.hidden("masked_mean_pool"):
+    look = checks.self_attention
+    for dtype in (torch.float32, torch.float64):
+        for b, t, d in ((1, 1, 3), (1, 6, 1), (7, 9, 5), (2, 2, 2)):
+            x = look.draw(b, t, d, seed=301, dtype=dtype)
+            for share in (0.5, 0.0, 1.0):
+                keep = torch.rand(b, t, generator=look.numbers(302)) < share
+                look.compare_pooling(masked_mean_pool, x, keep)
+                # Large numbers at padding, and zeros that are real.
+                look.compare_pooling(masked_mean_pool, torch.where(keep[..., None], x, 3e6), keep)
+                look.compare_pooling(
+                    masked_mean_pool, x * (x > 0) * (torch.arange(t) > 0)[:, None], keep
+                )
+                if not keep.any():
+                    continue
+                leaf = x.clone().requires_grad_()
+                pooled = masked_mean_pool(leaf, keep)
+                slope = look.gradients((pooled**2).sum(), [leaf], "the pooled vectors")[0]
+                weight = keep / keep.sum(1, keepdim=True).clamp(min=1)
+                want = 2 * weight[..., None] * pooled.detach()[:, None]
+                checks.same(slope, want.to(dtype), "the gradient of x", rtol=1e-4, atol=1e-6)
+### END HIDDEN TESTS
+
+# %% [markdown]
+# <details><summary>Hint 1</summary>
+#
+# Multiplying by 0 and 1 removes the padding from a sum: the mask needs one more dimension, `(B, T, 1)`, to go with `(B, T, D)`.
+# Then divide by the number of tokens of *that row*, not by T.
+#
+# </details>
+#
+# <details><summary>Hint 2</summary>
+#
+# A row without tokens would divide 0 by 0. Repairing the NaN afterwards is too late for the gradient. Let the count be at least 1:
+# `0 / 1` is the zero you need.
+#
+# </details>
+#
+# <details><summary>Hint 3: nearly all of it</summary>
+#
+# ```python
+# keep = is_token.unsqueeze(-1).to(x.dtype)      # (B, T, 1)
+# return (x * keep).sum(dim=1) / ...             # the number of tokens, at least 1
+# ```
+#
+# </details>
+
+# %% [markdown]
+# **Your function at work.** One note, padded more and more. Its meaning does not change; what happens to its mean?
+
+# %% tags=["needs-answer"]
+generator = torch.Generator().manual_seed(SEED)
+note = torch.randn(1, 12, 64, generator=generator)
+extra = range(0, 60, 6)
+ours, naive = [], []
+for n in extra:
+    padded = torch.cat([note, torch.zeros(1, n, 64)], dim=1)
+    is_token = torch.arange(12 + n)[None] < 12
+    ours.append(masked_mean_pool(padded, is_token).norm().item())
+    naive.append(padded.mean(dim=1).norm().item())
+fig, ax = plt.subplots(figsize=(7, 3.2))
+ax.plot(extra, ours, marker="o", label="mean over real tokens")
+ax.plot(extra, naive, marker="s", label="mean over all positions")
+ax.set(
+    xlabel="padding added to a note of 12 words",
+    ylabel="length of the pooled vector",
+    ylim=(0, None),
+)
+ax.legend()
+plt.show()
+
+# %% [markdown]
+# *Length of the pooled vector against the amount of padding.*
+#
+# The plain mean shrinks with the company a note keeps: the same note gets another score in another batch. In production that is a bug nobody finds.
+
+
+# %% [markdown]
+# ## 7 A loss for several diagnoses at once
+#
+# A note may assert several findings or none, so each class gets its own yes-or-no question and its own sigmoid $p = \sigma(z)$. The loss
+# is the surprise about the truth, averaged over all B·C questions:
+#
+# $$\ell = -\big[w_c\, y \log \sigma(z) + (1 - y) \log(1 - \sigma(z))\big]$$
+#
+# Written down naively it fails exactly when the model is most wrong: at z = −1000 the sigmoid is 0 and its logarithm minus infinity. The cure
+# is to never form the probability: $\log \sigma(z) = -\operatorname{softplus}(-z)$ and $1 - \sigma(z) = \sigma(-z)$.
+#
+# > **Exercise `multilabel_loss`** · 5 points · 15 minutes · difficulty 2 of 5
+#
+# Write a function of `logits (B, C)`, `labels (B, C)` and `pos_weight`, which is `None` or `(C,)`:
+#
+# - it returns a 0-d tensor: the mean over all B·C entries, in the dtype of `logits`;
+# - `labels` are 0 and 1 in any dtype, boolean and integer included;
+# - `pos_weight` multiplies the *positive* term of its class, and nothing else: no division by the sum of weights;
+# - loss and gradients are right and finite at logits of ±1000;
+# - build it from the formula. `F.logsigmoid`, `F.softplus` and `torch.logaddexp` are allowed, a ready-made binary cross-entropy is not.
+
+
+# %% nbgrader={"grade": false, "grade_id": "multilabel_loss", "locked": false, "schema_version": 3, "solution": true, "task": false}
+def multilabel_loss(
+    logits: torch.Tensor, labels: torch.Tensor, pos_weight: torch.Tensor | None = None
+) -> torch.Tensor:
+    """Mean binary cross-entropy.  logits and labels (B, C), pos_weight (C,) -> 0-d tensor."""
+    ### BEGIN SOLUTION
+    labels = labels.to(logits.dtype)
+    positive = labels * F.softplus(-logits)  # -log sigmoid(z)
+    if pos_weight is not None:
+        positive = positive * pos_weight
+    negative = (1 - labels) * F.softplus(logits)  # -log(1 - sigmoid(z))
+    return (positive + negative).mean()
+    ### END SOLUTION
+
+
+# %% nbgrader={"grade": true, "grade_id": "multilabel_loss_check", "locked": true, "points": 5, "schema_version": 3, "solution": false, "task": false}
+checks.self_attention.multilabel_loss(multilabel_loss)
+### BEGIN HIDDEN TESTS
+with checks.hidden("multilabel_loss"):
+    look = checks.self_attention
+    kinds = (torch.uint8, torch.int32, torch.bool, torch.float32, torch.float64, torch.int64)
+    for dtype in (torch.float32, torch.float64):
+        for b, c in ((1, 1), (1, 4), (6, 1), (4, 4), (3, 7)):
+            z = 3 * look.draw(b, c, seed=401, dtype=dtype)
+            y = look.draw(b, c, seed=402) > 0
+            weight = (look.draw(c, seed=403, dtype=dtype) ** 2) + 0.1
+            for kind in kinds:
+                look.compare_loss(multilabel_loss, z, y.to(kind))
+                look.compare_loss(multilabel_loss, z, y.to(kind), weight)
+            look.compare_loss(multilabel_loss, z, torch.ones_like(y), weight)
+            look.compare_loss(multilabel_loss, z, torch.zeros_like(y), weight)
+        for size in (20.0, 60.0, 90.0, 1000.0):
+            far = torch.tensor([[size, -size], [-size, size], [size, 0.3]], dtype=dtype)
+            for y in (far > 0, far < 0, torch.ones_like(far), torch.zeros_like(far)):
+                look.compare_loss(multilabel_loss, far, y)
+                look.compare_loss(multilabel_loss, far, y, torch.tensor([3.0, 0.2], dtype=dtype))
+### END HIDDEN TESTS
+
+# %% [markdown]
+# <details><summary>Hint 1</summary>
+#
+# Write the two terms with softplus: `F.softplus(-z)` is −log σ(z), the price of a missed finding; `F.softplus(z)` is −log(1 − σ(z)), the
+# price of a false alarm. Neither overflows.
+#
+# </details>
+#
+# <details><summary>Hint 2</summary>
+#
+# Labels may arrive as booleans, and `1 - labels` is not defined for those: convert them to `logits.dtype` first. `pos_weight (C,)`
+# broadcasts against `(B, C)` by itself; it belongs to the first term alone.
+#
+# </details>
+#
+# <details><summary>Hint 3: nearly all of it</summary>
+#
+# ```python
+# labels = labels.to(logits.dtype)
+# positive = labels * F.softplus(-logits)        # times pos_weight, if there is one
+# negative = ...
+# return (positive + negative).mean()
+# ```
+#
+# </details>
+
+# %% [markdown]
+# **Your function at work.** The loss of a positive label, beside the textbook formula written down literally, in float32.
+
+# %% tags=["needs-answer"]
+logits = torch.linspace(-150, 150, 301)
+stable = torch.stack([multilabel_loss(z.view(1, 1), torch.ones(1, 1)) for z in logits])
+literal = -torch.log(torch.sigmoid(logits))
+heavy = torch.stack(
+    [multilabel_loss(z.view(1, 1), torch.ones(1, 1), torch.tensor([2.0])) for z in logits]
+)
+fig, ax = plt.subplots(figsize=(7, 3.2))
+ax.plot(logits, heavy, color="C1", label="yours, pos_weight = 2")
+ax.plot(logits, stable, color="C0", linewidth=3, alpha=0.6, label="yours")
+ax.plot(logits, literal, color="black", linestyle="--", label="-log(sigmoid(z)) as written")
+ax.set(xlabel="logit z of a positive label", ylabel="loss (nats)")
+ax.legend()
+plt.show()
+print(f"literal formula at z = -150: {literal[0]:.0f}; yours: {stable[0]:.0f}")
+
+# %% [markdown]
+# *Loss of a positive label against its logit. The literal formula stops near −88, where the sigmoid becomes exactly zero.*
+#
+# To the left of the break the literal loss is infinite and its gradient NaN: one confident mistake ends the training.
+
+
+# %% [markdown]
+# ## 8 One epoch of training
+#
+# Training repeats one small loop: forget old gradients, predict, measure the loss, send it backwards, bound the gradient, step. Every line is
+# easy and every one is forgotten now and then, mostly without an error message: the model just learns a little worse. Transformers also meet
+# the odd batch with a huge gradient, so its length is bounded:
+#
+# $$g \leftarrow g \cdot \min\!\big(1,\ \text{max\_norm} / \lVert g \rVert\big), \qquad \lVert g \rVert \text{ over all parameters together}$$
+#
+# > **Exercise `train_one_epoch`** · 6 points · 20 minutes · difficulty 2 of 5
+#
+# Write a function of `model`, `batches`, `optimizer`, `loss_fn` and `max_norm` that trains once over the batches:
+#
+# - `batches` is *any* iterable of `(tokens, labels)`, perhaps a generator: read it once, do not ask for its length;
+# - `model(tokens)` returns `(logits, attention)`; the loss is `loss_fn(logits, labels)`, a mean over the batch;
+# - the model is in training mode;
+# - for each batch: clear the gradients (there may be stale ones from before), one forward pass, backward, clip the *total* norm of all
+#   parameters to `max_norm`, one step of the optimizer;
+# - return a Python `float`: the mean loss per sample, that is the batch losses *before* their step, weighted by batch size (the last
+#   batch is often smaller);
+# - without any batch there is no mean: raise a `ValueError`.
+
+
+# %% nbgrader={"grade": false, "grade_id": "train_one_epoch", "locked": false, "schema_version": 3, "solution": true, "task": false}
+def train_one_epoch(
+    model: nn.Module,
+    batches: Iterable[tuple[torch.Tensor, torch.Tensor]],
+    optimizer: torch.optim.Optimizer,
+    loss_fn: Callable[[torch.Tensor, torch.Tensor], torch.Tensor],
+    max_norm: float = 1.0,
+) -> float:
+    """Train once over the batches and return the mean loss per sample."""
+    ### BEGIN SOLUTION
+    model.train()
+    total, n_samples = 0.0, 0
+    for tokens, labels in batches:
+        optimizer.zero_grad()
+        logits, _ = model(tokens)
+        loss = loss_fn(logits, labels)
+        loss.backward()
+        nn.utils.clip_grad_norm_(model.parameters(), max_norm)
+        optimizer.step()
+        total += loss.item() * len(labels)
+        n_samples += len(labels)
+    if n_samples == 0:
+        raise ValueError("train_one_epoch needs at least one batch, got none")
+    return total / n_samples
+    ### END SOLUTION
+
+
+# %% nbgrader={"grade": true, "grade_id": "train_one_epoch_check", "locked": true, "points": 6, "schema_version": 3, "solution": false, "task": false}
+checks.self_attention.train_one_epoch(train_one_epoch)
+### BEGIN HIDDEN TESTS
+with checks.hidden("train_one_epoch"):
+    look = checks.self_attention
+    for dtype in (torch.float32, torch.float64):
+        for sizes, max_norm in (((2, 5, 1, 3), 0.05), ((6,), None), ((1, 1), 2.0), ((3, 4), 100.0)):
+            for as_list in (False, True):
+                look.examine_epoch(
+                    train_one_epoch,
+                    sizes=sizes,
+                    max_norm=max_norm,
+                    seed=501,
+                    dtype=dtype,
+                    as_list=as_list,
+                )
+    look.examine_empty(train_one_epoch, seed=502)
+
+    def reference(model, batches, optimizer, max_norm):
+        losses = []
+        for tokens, labels in batches:
+            model.zero_grad()
+            loss = look.loss_of(model.train()(tokens)[0], labels)
+            loss.backward()
+            nn.utils.clip_grad_norm_(model.parameters(), max_norm)
+            optimizer.step()
+            losses += [loss.item()] * len(tokens)
+        return float(np.mean(losses))
+
+    for kind in (torch.optim.AdamW, torch.optim.SGD):
+        data = look.make_batches((3, 5, 5, 2), 503, torch.float64)
+        ours, yours = (look.WatchedModel(504, torch.float64) for _ in range(2))
+        groups = [[{"params": [p]} for p in model.parameters()] for model in (ours, yours)]
+        want = reference(ours, data, kind(groups[0], lr=0.01), 0.7)
+        step = kind(groups[1], lr=0.01)
+        got = checks.call(train_one_epoch, yours, (pair for pair in data), step, look.loss_of, 0.7)
+        checks.same(got, want, "the mean loss", rtol=1e-4)
+        for a, b in zip(yours.parameters(), ours.parameters(), strict=True):
+            checks.same(a, b.detach(), "a parameter after the epoch", rtol=1e-3, atol=1e-5)
+### END HIDDEN TESTS
+
+# %% [markdown]
+# <details><summary>Hint 1</summary>
+#
+# Write the body of the loop in the order of the bullets; most mistakes here are a line in the wrong place. `optimizer.zero_grad()` comes before
+# `backward()`, `nn.utils.clip_grad_norm_(model.parameters(), max_norm)` between `backward()` and `step()`.
+#
+# </details>
+#
+# <details><summary>Hint 2</summary>
+#
+# The mean per sample: add up `loss.item() * len(labels)` and `len(labels)` over the batches and divide at the end. If no sample came, the second
+# sum is still 0: that is where the `ValueError` belongs.
+#
+# </details>
+#
+# <details><summary>Hint 3: nearly all of it</summary>
+#
+# ```python
+# model.train()
+# total, n_samples = 0.0, 0
+# for tokens, labels in batches:
+#     optimizer.zero_grad()
+#     logits, _ = model(tokens)
+#     loss = loss_fn(logits, labels)
+#     ...                                # backward, clip, step
+#     total += loss.item() * len(labels)
+#     n_samples += len(labels)
+# ```
+#
+# </details>
+
+# %% [markdown]
+# **Your loop at work.** A first model without attention: the mean of the word vectors, then a linear map. It takes a second or two.
+
+
+# %% tags=["needs-answer", "train"]
+class MeanOfWords(nn.Module):
+    def __init__(self) -> None:
+        super().__init__()
+        self.bag = nn.EmbeddingBag(len(VOCABULARY), 32, mode="mean", padding_idx=0)
+        self.head = nn.Linear(32, len(CLASS_NAMES))
+
+    def forward(self, tokens: torch.Tensor) -> tuple[torch.Tensor, None]:
+        return self.head(self.bag(tokens)), None  # (B, C), no attention
+
+
+torch.manual_seed(SEED)
+first_model = MeanOfWords()
+optimizer = torch.optim.AdamW(first_model.parameters(), lr=1e-2)
+all_tokens, all_labels = (
+    torch.from_numpy(train_notes.token_ids),
+    torch.from_numpy(train_notes.labels).float(),
+)
+epoch_losses = []
+for epoch in range(6):
+    order = training.bucketed_batches(
+        train_notes.lengths, 64, generator=torch.Generator().manual_seed(epoch)
+    )
+    epoch_losses.append(
+        train_one_epoch(
+            first_model,
+            ((all_tokens[i], all_labels[i]) for i in order),
+            optimizer,
+            F.binary_cross_entropy_with_logits,
+        )
+    )
+fig, ax = plt.subplots(figsize=(6, 3))
+ax.plot(range(1, 7), epoch_losses, marker="o")
+ax.set(xlabel="epoch", ylabel="mean training loss (nats)", ylim=(0, None))
+plt.show()
+
+# %% [markdown]
+# *Training loss of the mean-of-words model by epoch.*
+#
+# It learns, and then it stops well above zero. More epochs would not help: a mean of words cannot know which cue belongs to which finding.
+
+
+# %% [markdown]
+# ## 9 Scores that forgive less
+#
+# Most findings are absent from most notes, so a model that always says *no* has a high accuracy. F1 looks at the ones alone: it is the harmonic
+# mean of precision (how many alarms were right) and recall (how many findings were found),
+#
+# $$F_1 = \frac{2\,TP}{2\,TP + FP + FN}$$
+#
+# With several classes there are two ways to one number. *Micro* pools the counts of all classes, so frequent findings dominate. *Macro*
+# is the mean of the per-class scores, so a rare finding counts as much as a common one.
+#
+# > **Exercise `f1_scores`** · 5 points · 15 minutes · difficulty 2 of 5
+#
+# Write a function of `labels` and `predictions`, both `(B, C)` with entries 0 and 1:
+#
+# - either may be a numpy array or a CPU tensor of any dtype (boolean, integer, float); `C` may be 1;
+# - return a dict with `micro` and `macro` (numbers) and `per_class` (a sequence of C numbers);
+# - a score without any positive, neither true nor predicted, is 0/0: call it **0**, and let it count in the macro mean;
+# - scikit-learn is allowed, if you watch what it does with a single class.
+
+
+# %% nbgrader={"grade": false, "grade_id": "f1_scores", "locked": false, "schema_version": 3, "solution": true, "task": false}
+def f1_scores(labels: np.ndarray | torch.Tensor, predictions: np.ndarray | torch.Tensor) -> dict:
+    """F1 as {"micro": float, "macro": float, "per_class": C floats}.  Inputs (B, C) of 0 and 1."""
+    ### BEGIN SOLUTION
+    truth, guess = np.asarray(labels) > 0, np.asarray(predictions) > 0
+
+    def f1(hits: int, errors: int) -> float:
+        return float(2 * hits / (2 * hits + errors)) if hits else 0.0
+
+    hits, errors = (truth & guess).sum(axis=0), (truth != guess).sum(axis=0)
+    per_class = [f1(h, e) for h, e in zip(hits, errors, strict=True)]
+    return {
+        "micro": f1(hits.sum(), errors.sum()),
+        "macro": sum(per_class) / len(per_class),
+        "per_class": per_class,
+    }
+    ### END SOLUTION
+
+
+# %% nbgrader={"grade": true, "grade_id": "f1_scores_check", "locked": true, "points": 5, "schema_version": 3, "solution": false, "task": false}
+checks.self_attention.f1_scores(f1_scores)
+### BEGIN HIDDEN TESTS
+with checks.hidden("f1_scores"):
+    look = checks.self_attention
+    kinds = (bool, np.uint8, np.int8, np.int32, np.int64, np.float32, np.float64)
+    for seed, (b, c) in enumerate(((1, 1), (1, 5), (7, 1), (30, 3), (600, 2))):
+        random = np.random.default_rng(600 + seed)
+        y = random.random((b, c)) < random.uniform(0.2, 0.9, c)
+        p = np.where(random.random((b, c)) < 0.8, y, ~y)
+        for kind in kinds:
+            one, two = y.astype(kind), p.astype(kind)
+            look.compare_f1(f1_scores, one, two)
+            look.compare_f1(f1_scores, torch.from_numpy(one), torch.from_numpy(two))
+        nothing = np.zeros_like(y, dtype=int)
+        for one, two in ((nothing, nothing), (y + 0, nothing), (nothing, p + 0), (y + 0, y + 0)):
+            look.compare_f1(f1_scores, one, two)
+            look.compare_f1(f1_scores, torch.from_numpy(one).float(), torch.from_numpy(two).float())
+        mixed = np.concatenate([y, nothing, ~y * nothing, y], axis=1).astype(int)
+        look.compare_f1(f1_scores, mixed, np.concatenate([p, nothing, p, ~y], axis=1).astype(int))
+### END HIDDEN TESTS
+
+# %% [markdown]
+# <details><summary>Hint 1</summary>
+#
+# Turn both into boolean numpy arrays (`np.asarray(...) > 0` works for arrays and CPU tensors). Then TP is `(truth & guess).sum(axis=0)`, one count per class.
+#
+# </details>
+#
+# <details><summary>Hint 2</summary>
+#
+# FP + FN together are simply the entries that differ. For micro, add up the counts of all classes *before* dividing; for macro, average the
+# finished scores. And decide the 0/0 case before you divide.
+#
+# </details>
+#
+# <details><summary>Hint 3: nearly all of it</summary>
+#
+# ```python
+# truth, guess = np.asarray(labels) > 0, np.asarray(predictions) > 0
+# hits, errors = (truth & guess).sum(axis=0), (truth != guess).sum(axis=0)
+#
+# def f1(hits, errors):
+#     return float(2 * hits / (2 * hits + errors)) if hits else 0.0
+# ```
+# `per_class` calls it for each class, `micro` for the two sums.
+#
+# </details>
+
+# %% [markdown]
+# **Your function at work**, on two predictors that have learned nothing.
+
+# %% tags=["needs-answer"]
+always = np.ones_like(test_notes.labels)
+fig, ax = plt.subplots(figsize=(7, 3.2))
+for offset, (name, predictions) in zip(
+    (-0.2, 0.2),
+    {"mention = positive": mention_positive, "always positive": always}.items(),
+    strict=True,
+):
+    scores = f1_scores(test_notes.labels, predictions)
+    ax.bar(
+        np.arange(4) + offset,
+        scores["per_class"],
+        0.38,
+        label=f"{name}: micro {scores['micro']:.2f}, macro {scores['macro']:.2f}",
+    )
+ax.set_xticks(range(4), CLASS_NAMES)
+ax.set(ylabel="F1 per diagnosis", ylim=(0, 1))
+ax.legend(loc="upper right")
+plt.show()
+
+# %% [markdown]
+# *F1 of each diagnosis for two rules without any learning.*
+#
+# Whatever you train has to be read against these bars, not against zero.
+
+
+# %% [markdown]
+# ## 10 Models to beat
+#
+# "Attention outperforms ..." means nothing without the others, trained on the same notes. So here they are, from no learning at all to
+# a recurrent network of the size of our encoder:
+#
+# 1. **mention = positive**, the trap of section 1;
+# 2. a **rule in the manner of NegEx**: a cue reaches five words, a terminator stops it;
+# 3. **TF-IDF and logistic regression**, a bag of words;
+# 4. the **mean of learned word vectors** with a hidden layer, another bag;
+# 5. a **BiLSTM**, which reads the words in order, forwards and backwards.
+#
+# First, what all of them share: the notes as tensors, and one way to predict and to keep the results.
+
+
+# %%
+def to_tensors(notes) -> tuple[torch.Tensor, torch.Tensor, np.ndarray]:
+    """Token ids (N, L) and labels (N, C) on the device; lengths (N,) stay on the CPU."""
+    return (
+        torch.from_numpy(notes.token_ids).to(DEVICE),
+        torch.from_numpy(notes.labels).float().to(DEVICE),
+        notes.lengths,
+    )
+
+
+DATA = {id(notes): to_tensors(notes) for notes in (train_notes, valid_notes, test_notes)}
+RESULTS: dict[str, dict] = {}
+HISTORIES: dict[str, pd.DataFrame] = {}
+
+
+def predict_logits(model: nn.Module, notes) -> torch.Tensor:
+    """Logits (N, C) in the order of the notes, in batches of similar length."""
+    tokens, _, lengths = DATA[id(notes)]
+    return training.predict(model, lambda m, i: m(tokens[i, : lengths[i].max()])[0], lengths)
+
+
+def keep(name: str, predictions: np.ndarray, parameters: int = 0, cpu_seconds: float = 0.0) -> None:
+    """Score predictions (N, C) on the test notes and file them under a name."""
+    scores = {
+        average: f1_score(test_notes.labels, predictions, average=average)
+        for average in ("micro", "macro")
+    }
+    accuracy = metrics.assertion_accuracy(predictions, test_notes.labels, test_notes.mentioned)
+    RESULTS[name] = {
+        "predictions": predictions,
+        "parameters": parameters,
+        "cpu_seconds": cpu_seconds,
+        **scores,
+        **accuracy,
+    }
+    print(f"{name}: micro-F1 {scores['micro']:.3f}, accuracy on negated {accuracy['negated']:.3f}")
+
+
+keep("mention = positive", mention_positive)
+
+# %% [markdown]
+# The rule is written by somebody who has read many notes. It looks five words to either side of a finding for a cue, within its clause.
+
+# %%
+BEFORE = r"\b(denies|no|no evidence of|no signs of|negative for|without|free of|ruled out|fails to reveal|never had)\b"
+AFTER = r"\b(ruled out|unlikely|excluded|not seen|not present|negative)\b"
+ONLY_LOOKS_NEGATIVE = r"\b(no increase in|no change in|no interval change in|not only|without difficulty|gram negative)\b"
+CLAUSE = r"\.|\b(?:but|however|although|except)\b"
+CLASS_OF = {finding: c for c, name in enumerate(CLASS_NAMES) for finding in FINDINGS[name]}
+FINDING = re.compile(r"\b(" + "|".join(CLASS_OF) + r")\b")
+
+
+def rule_labels(text: str, reach: int = 5) -> np.ndarray:
+    """Labels (C,) by a rule in the manner of NegEx."""
+    labels = np.zeros(len(CLASS_NAMES), dtype=np.uint8)
+    for clause in re.split(CLAUSE, text.lower()):
+        clause = re.sub(ONLY_LOOKS_NEGATIVE, " ", clause)
+        for match in FINDING.finditer(clause):
+            left = " ".join(clause[: match.start()].split()[-reach:])
+            right = " ".join(clause[match.end() :].split()[:reach])
+            negated = re.search(BEFORE, left) or re.search(AFTER, right)
+            labels[CLASS_OF[match[0]]] |= not negated
+    return labels
+
+
+keep("NegEx-like rule", np.stack([rule_labels(text) for text in test_notes.texts()]))
+
+# %%
+start = time.process_time()
+tfidf = TfidfVectorizer(sublinear_tf=True)
+features = tfidf.fit_transform(train_notes.texts())
+bag_models = [
+    LogisticRegression(C=10.0, max_iter=500).fit(features, y) for y in train_notes.labels.T
+]
+bag_of_words = np.stack(
+    [m.predict(tfidf.transform(test_notes.texts())) for m in bag_models], axis=1
+)
+keep(
+    "TF-IDF + logistic regression",
+    bag_of_words,
+    len(CLASS_NAMES) * (features.shape[1] + 1),
+    time.process_time() - start,
+)
+claims.claim(
+    "01_self_attention",
+    "bag_of_words_negated_accuracy",
+    RESULTS["TF-IDF + logistic regression"]["negated"],
+)
+
+# %% [markdown]
+# Now the two networks. Both return `(logits, attention)` like the encoder will, with `None` for the attention they do not have, so one
+# function trains them all: AdamW, a one-cycle learning rate, batches of notes of similar length, and of all epochs the one with the best
+# validation F1 is kept. Why similar length? Because a batch is as wide as its longest note, and everything behind a shorter one is computed for nothing:
+
+
+# %%
+def padding_share(batches: Iterable[torch.Tensor], lengths: np.ndarray) -> float:
+    """Share of all positions in these batches that hold padding."""
+    positions = sum(len(index) * lengths[index].max() for index in batches)
+    return 1 - lengths.sum() / positions
+
+
+generator = torch.Generator().manual_seed(SEED)
+any_order = torch.randperm(len(train_notes), generator=generator).split(32)
+by_length = training.bucketed_batches(train_notes.lengths, 32, generator=generator)
+print(
+    f"padding: {padding_share(any_order, train_notes.lengths):.0%} of the positions in random batches,"
+    f" {padding_share(by_length, train_notes.lengths):.0%} in batches of similar length"
+)
+
+
+# %%
+def validate(model: nn.Module) -> dict[str, float]:
+    """Micro-F1 and accuracy on negated diagnoses, on the validation notes."""
+    predictions = (predict_logits(model, valid_notes) > 0).numpy()
+    accuracy = metrics.assertion_accuracy(predictions, valid_notes.labels, valid_notes.mentioned)
+    f1 = f1_score(valid_notes.labels, predictions, average="micro")
+    return {"val_f1": f1, "val_negated": accuracy["negated"]}
+
+
+# %%
+def run(name: str, model: nn.Module, *, epochs: int, lr: float, batch_size: int) -> nn.Module:
+    """Train a model on the training notes, keep its best epoch, file its results."""
+    tokens, labels, lengths = DATA[id(train_notes)]
+
+    def batches(epoch: int) -> list[tuple[torch.Tensor, torch.Tensor]]:
+        generator = torch.Generator().manual_seed(1000 * SEED + epoch)
+        index = training.bucketed_batches(lengths, batch_size, generator=generator)
+        return [(tokens[i, : lengths[i].max()], labels[i]) for i in index]
+
+    def step_loss(model: nn.Module, batch: tuple[torch.Tensor, torch.Tensor]) -> torch.Tensor:
+        return F.binary_cross_entropy_with_logits(model(batch[0])[0], batch[1])
+
+    model.to(DEVICE)
+    HISTORIES[name] = training.fit(
+        model,
+        batches,
+        step_loss,
+        epochs=epochs,
+        lr=lr,
+        validate=validate,
+        warmup=0.15,
+        monitor="+val_f1",
+        keep_best=True,
+        label=name,
+    )
+    parameters = sum(p.numel() for p in model.parameters())
+    keep(
+        name,
+        (predict_logits(model, test_notes) > 0).numpy().astype(np.uint8),
+        parameters,
+        HISTORIES[name].cpu_seconds.iloc[-1],
+    )
+    return model.eval()
+
+
+# %% tags=["train"]
+class MeanOfEmbeddings(nn.Module):
+    """Mean of word vectors, then a hidden layer: order is lost in the first step."""
+
+    def __init__(self, width: int = 64) -> None:
+        super().__init__()
+        self.bag = nn.EmbeddingBag(len(VOCABULARY), width, mode="mean", padding_idx=0)
+        self.head = nn.Sequential(
+            nn.Linear(width, 4 * width), nn.ReLU(), nn.Linear(4 * width, len(CLASS_NAMES))
+        )
+
+    def forward(self, tokens: torch.Tensor) -> tuple[torch.Tensor, None]:
+        return self.head(self.bag(tokens)), None
+
+
+class BiLSTM(nn.Module):
+    """Reads the note in both directions and keeps each feature's largest value."""
+
+    def __init__(self, width: int = 64) -> None:
+        super().__init__()
+        self.embedding = nn.Embedding(len(VOCABULARY), width, padding_idx=0)
+        self.lstm = nn.LSTM(width, width, batch_first=True, bidirectional=True)
+        self.head = nn.Linear(2 * width, len(CLASS_NAMES))
+
+    def forward(self, tokens: torch.Tensor) -> tuple[torch.Tensor, None]:
+        states, _ = self.lstm(self.embedding(tokens))  # (B, T, 2 D)
+        states = states.masked_fill((tokens == 0)[..., None], -1e4)
+        return self.head(states.amax(dim=1)), None
+
+
+torch.manual_seed(SEED)
+mean_model = run("mean of embeddings", MeanOfEmbeddings(), epochs=6, lr=1e-2, batch_size=64)
+torch.manual_seed(SEED)
+lstm_model = run("BiLSTM", BiLSTM(), epochs=5, lr=4e-3, batch_size=64)
+
+# %% [markdown]
+# The bags are right about three negated diagnoses in four, by playing the odds: many cues in a note make every diagnosis a little less likely.
+# The BiLSTM solves the task. That is the bar for attention.
+
+
+# %% [markdown]
+# ## 11 An encoder that cannot hear positions
+#
+# Here is the whole model: word vectors times $\sqrt{D}$, plus positions, two encoder blocks, pooling, one logit per diagnosis. The blocks are those
+# of the original transformer: attention, then a feed-forward network, each with a residual connection, and LayerNorm **after** the sum
+# (*post-norm*):
+#
+# $$x \leftarrow \mathrm{LN}(x + \mathrm{Attention}(x)), \qquad x \leftarrow \mathrm{LN}(x + \mathrm{FFN}(x)).$$
+#
+# Most newer models normalise what *enters* each part instead (*pre-norm*, $x \leftarrow x + \mathrm{Attention}(\mathrm{LN}(x))$): the residual path then runs
+# untouched from input to output, so gradients reach the first block of a deep stack without a warm-up. With two blocks both train; you may
+# switch with `norm="pre"` and see.
+#
+# Pooling comes in two forms. **Mean** pooling blends all words equally. A **learned query per label** lets every diagnosis choose its own words:
+# cross-attention with four trained queries.
+
+# %%
+D_MODEL, NUM_HEADS, NUM_BLOCKS = 64, 4, 2
+RECIPE = {"epochs": 7, "lr": 2e-3, "batch_size": 32}  # the same for every encoder below
+
+
+# %%
+class NoteClassifier(nn.Module):
+    """Token ids (B, T) -> logits (B, C); if asked, attention of blocks and pooling, (B, H, ., T)."""
+
+    def __init__(self, pooling: str = "label", norm: str = "post") -> None:
+        super().__init__()
+        self.embedding = nn.Embedding(len(VOCABULARY), D_MODEL, padding_idx=0)  # entries N(0, 1)
+        self.position = layers.SinusoidalPositionalEncoding(D_MODEL)
+        self.blocks = nn.ModuleList(
+            layers.EncoderBlock(D_MODEL, NUM_HEADS, norm=norm) for _ in range(NUM_BLOCKS)
+        )
+        self.final = nn.LayerNorm(D_MODEL) if norm == "pre" else nn.Identity()
+        self.pooling = (
+            layers.AttentionPooling(D_MODEL, NUM_HEADS, len(CLASS_NAMES))
+            if pooling == "label"
+            else None
+        )
+        self.weight = nn.Parameter(torch.randn(len(CLASS_NAMES), D_MODEL) / math.sqrt(D_MODEL))
+        self.bias = nn.Parameter(torch.zeros(len(CLASS_NAMES)))
+
+    def forward(
+        self, tokens: torch.Tensor, need_weights: bool = False
+    ) -> tuple[torch.Tensor, list[torch.Tensor | None]]:
+        mask = layers.padding_mask(tokens)  # (B, 1, 1, T), True = real word
+        x = self.position(math.sqrt(D_MODEL) * self.embedding(tokens))  # (B, T, D)
+        attention = []
+        for block in self.blocks:
+            x, weights = block(x, attn_mask=mask, need_weights=need_weights)
+            attention.append(weights)
+        x = self.final(x)
+        if self.pooling is None:
+            real = mask[:, 0, 0, :, None]  # (B, T, 1)
+            pooled = ((x * real).sum(1) / real.sum(1).clamp(min=1))[:, None]  # (B, 1, D)
+        else:
+            pooled, weights = self.pooling(
+                x, attn_mask=mask, need_weights=need_weights
+            )  # (B, C, D)
+            attention.append(weights)
+        return (pooled * self.weight).sum(-1) + self.bias, attention
+
+
+# %% [markdown]
+# Train it exactly as many tutorials do, with the usual initialisation of `nn.Embedding`.
+
+# %% tags=["train"]
+torch.manual_seed(SEED)
+usual_model = run("encoder, usual initialisation", NoteClassifier(), **RECIPE)
+claims.claim(
+    "01_self_attention",
+    "usual_negated_accuracy",
+    RESULTS["encoder, usual initialisation"]["negated"],
+)
+
+# %% [markdown]
+# With all its attention it is no better than the bag of words. Why? Before you read on: what must the model know to tell
+# "denies A but reports B" from "denies B but reports A", and where does it enter?
+#
+# **Measure it.** The input of the first block is a sum of a token vector and a position code. How long is each of them, before any training?
+
+
+# %%
+@torch.no_grad()
+def loudness(model: NoteClassifier) -> dict[str, float]:
+    """Root mean square of the token vectors and of the position code that are added."""
+    sample = DATA[id(test_notes)][0][:200]
+    real = sample != 0
+    vectors = math.sqrt(D_MODEL) * model.embedding(sample)
+    code = model.position(torch.zeros_like(vectors))
+    return {
+        "token": vectors[real].square().mean().sqrt().item(),
+        "position": code[real].square().mean().sqrt().item(),
+    }
+
+
+@torch.no_grad()
+def first_block_focus(model: NoteClassifier) -> float:
+    """Mean entropy of the first block's attention, as a share of its maximum log(length)."""
+    tokens, _, lengths = DATA[id(test_notes)]
+    entropies = []
+    for i in range(60):
+        weights = model(tokens[i : i + 1, : lengths[i]], need_weights=True)[1][0]
+        entropies.append((torch.special.entr(weights).sum(-1) / math.log(lengths[i])).mean().item())
+    return float(np.mean(entropies))
+
+
+torch.manual_seed(SEED)
+fresh = NoteClassifier().to(DEVICE)
+before, after = loudness(fresh), loudness(usual_model)
+for name, value in {"before training": before, "after training": after}.items():
+    print(
+        f"{name}: token RMS {value['token']:.2f}, position RMS {value['position']:.2f}, ratio {value['token'] / value['position']:.1f}"
+    )
+print(
+    f"entropy of the first block's attention / log(length): {first_block_focus(fresh):.2f} before, {first_block_focus(usual_model):.2f} after"
+)
+claims.claim("01_self_attention", "usual_rms_ratio", before["token"] / before["position"])
+
+# %% [markdown]
+# The token is more than eleven times as loud as the position: $\sqrt{D} \cdot 1 = 8$ against $1/\sqrt 2$. In the sum, less than one percent of the power
+# says *where* a word stands. And training does not repair it: the embedding has few reasons to shrink, and the attention, sharp
+# from the start because the scores are huge, has locked on to word identity.
+#
+# The original transformer multiplied by $\sqrt{D}$ too, but its embedding entries started near $1/\sqrt D$. Copy one half of a recipe and you get this.
+
+
+# %% [markdown]
+# ## 12 Making position audible
+#
+# The recipe of the original transformer multiplies the embedding by $\sqrt{d_{model}}$ and adds the position. PyTorch's `nn.Embedding` starts with numbers of
+# standard deviation 1, so after the multiplication a token vector has a root mean square of $\sqrt{d_{model}}$, while sines and cosines have one of
+# $1/\sqrt2$. You have just measured what follows: the position is a whisper beside a shout, and a model that cannot hear *where* a word stands cannot know which finding a
+# *no* belongs to. The cure is one number, the standard deviation of the first embedding:
+#
+# $$\text{rms}\big(\sqrt{d_{model}}\, E\big) = \text{rms}(PE) = \tfrac{1}{\sqrt 2} \quad\Longrightarrow\quad \operatorname{std}(E) = \frac{1}{\sqrt{2\, d_{model}}}$$
+#
+# > **Exercise `TokenEmbedding`** · 5 points · 15 minutes · difficulty 3 of 5
+#
+# Write an `nn.Module` with `__init__(vocab_size, d_model, max_len, pad_id=0)` and `forward(token_ids)`:
+#
+# - `token_ids` is `(B, T)` with any T up to `max_len`; the result is `(B, T, d_model)`: **sqrt(d_model) × embedding + the fixed sinusoidal code** of positions 0 … T−1;
+# - the embedding's entries start with mean 0 and standard deviation **1/sqrt(2·d_model)**, from any distribution, so that token and position have the same root
+#   mean square (checked to ±10 %);
+# - the row of `pad_id` is zero, and *stays* zero in training: the output at padding is the position alone;
+# - the code does not learn, but it moves with the module to another device.
+#
+# Use your `sinusoidal_positional_encoding`.
+
+
+# %% nbgrader={"grade": false, "grade_id": "TokenEmbedding", "locked": false, "schema_version": 3, "solution": true, "task": false}
+class TokenEmbedding(nn.Module):
+    """Token and position of equal loudness.  token_ids (B, T) -> (B, T, d_model)."""
+
+    def __init__(self, vocab_size: int, d_model: int, max_len: int, pad_id: int = 0) -> None:
+        super().__init__()
+        self.d_model = d_model
+        ### BEGIN SOLUTION
+        self.embedding = nn.Embedding(vocab_size, d_model, padding_idx=pad_id)
+        with torch.no_grad():
+            self.embedding.weight.normal_(std=1 / math.sqrt(2 * d_model))
+            self.embedding.weight[pad_id] = 0.0
+        code = sinusoidal_positional_encoding(max_len, d_model)
+        self.register_buffer("code", code, persistent=False)
+        ### END SOLUTION
+
+    def forward(self, token_ids: torch.Tensor) -> torch.Tensor:
+        """Look up the tokens, scale them, add the positions."""
+        ### BEGIN SOLUTION
+        return math.sqrt(self.d_model) * self.embedding(token_ids) + self.code[: token_ids.size(1)]
+        ### END SOLUTION
+
+
+# %% nbgrader={"grade": true, "grade_id": "TokenEmbedding_check", "locked": true, "points": 5, "schema_version": 3, "solution": false, "task": false}
+checks.self_attention.TokenEmbedding(TokenEmbedding)
+### BEGIN HIDDEN TESTS
+with checks.hidden("TokenEmbedding"):
+    look = checks.self_attention
+    sizes = [(1500, 32, 7, 3, 701), (1000, 64, 33, 0, 702), (2000, 6, 12, 1999, 703)]
+    for vocab_size, d_model, max_len, pad_id, seed in sizes:
+        look.examine_embedding(
+            TokenEmbedding,
+            vocab_size=vocab_size,
+            d_model=d_model,
+            max_len=max_len,
+            pad_id=pad_id,
+            seed=seed,
+        )
+### END HIDDEN TESTS
+
+# %% [markdown]
+# <details><summary>Hint 1</summary>
+#
+# `nn.Embedding(vocab_size, d_model, padding_idx=pad_id)` looks vectors up and keeps the gradient of the pad row at zero. Its starting numbers are in `.weight`;
+# `nn.init.normal_(weight, std=...)` draws new ones: in *all* rows, so the pad row has to be cleared again afterwards (inside `torch.no_grad()`).
+#
+# </details>
+#
+# <details><summary>Hint 2</summary>
+#
+# A tensor that belongs to the module but does not learn is a *buffer*: `self.register_buffer("code", table)` makes `self.code`, and `.to(device)` takes it along. In
+# `forward`, `self.code[:T]` is `(T, d_model)` and broadcasts over the batch.
+#
+# </details>
+#
+# <details><summary>Hint 3: nearly all of it</summary>
+#
+# ```python
+# # __init__
+# self.embedding = nn.Embedding(vocab_size, d_model, padding_idx=pad_id)
+# nn.init.normal_(self.embedding.weight, std=...)
+# with torch.no_grad():
+#     self.embedding.weight[pad_id] = 0.0
+# self.register_buffer("code", sinusoidal_positional_encoding(max_len, d_model))
+# # forward
+# return math.sqrt(self.d_model) * self.embedding(token_ids) + ...
+# ```
+#
+# </details>
+
+# %% [markdown]
+# **Your module at work.** Loudness of token and position, as many tutorials start and as you start.
+
+# %% tags=["needs-answer"]
+torch.manual_seed(SEED)
+mine = TokenEmbedding(len(VOCABULARY), D_MODEL, max_len=128)
+ids = torch.from_numpy(test_notes.token_ids[:200])
+real = ids != 0
+with torch.no_grad():
+    summed = mine(ids)
+    position = mine(torch.zeros_like(ids))  # at padding only the position is left
+    token = summed - position
+    usual = math.sqrt(D_MODEL) * nn.Embedding(len(VOCABULARY), D_MODEL)(ids)
+rms = {
+    name: [v[real].square().mean().sqrt().item() for v in pair]
+    for name, pair in {"usual": (usual, position), "yours": (token, position)}.items()
+}
+fig, ax = plt.subplots(figsize=(7, 2.8))
+for offset, (name, values) in zip((-0.2, 0.2), rms.items(), strict=True):
+    ax.barh(np.arange(2) + offset, values, 0.38, label=name)
+ax.set_yticks(range(2), ["token vector", "position code"])
+ax.set(xlabel="root mean square at real words")
+ax.invert_yaxis()
+ax.legend()
+plt.show()
+
+# %% [markdown]
+# *Root mean square of the two summands at real words. Equal bars: both can be heard.*
+
+
+# %% [markdown]
+# ## 13 The same encoder, now audible
+#
+# Same blocks, same data, same epochs, same learning rate. The only change: before training, the embedding is turned down until tokens are as loud
+# as positions. (Here that is done to the finished model, by measuring; your `TokenEmbedding` draws it right at once.) Two runs, one with each kind of pooling.
+
+
+# %% tags=["train"]
+@torch.no_grad()
+def turn_down_tokens(model: NoteClassifier) -> NoteClassifier:
+    """Scale the embedding so that tokens and positions have the same root mean square."""
+    level = loudness(model.to(DEVICE))
+    model.embedding.weight *= level["position"] / level["token"]
+    return model
+
+
+torch.manual_seed(SEED)
+mean_encoder = run("encoder, mean pooling", turn_down_tokens(NoteClassifier("mean")), **RECIPE)
+torch.manual_seed(SEED)
+encoder = run("encoder", turn_down_tokens(NoteClassifier()), **RECIPE)
+
+# %%
+fig, axes = plt.subplots(1, 3, figsize=(11, 3.6))
+shown = {
+    n: HISTORIES[n]
+    for n in ("encoder, usual initialisation", "encoder, mean pooling", "encoder", "BiLSTM")
+}
+plots.curves(shown, "loss", ylabel="training loss (nats)", ax=axes[0])
+plots.curves(shown, "val_f1", ylabel="validation micro-F1", ax=axes[1])
+plots.curves(shown, "val_negated", ylabel="validation accuracy, negated", ax=axes[2])
+for ax in axes[1:]:
+    ax.get_legend().remove()
+axes[0].legend(fontsize=7)
+plt.show()
+
+# %% [markdown]
+# *Training loss, validation micro-F1 and validation accuracy on negated diagnoses by epoch.*
+#
+# Look at the shape of the curves. The encoder spends its first epochs where the bag of words ends, then drops: it has found out how to bind a cue to its
+# finding. With the usual initialisation that drop does not come within these epochs. The BiLSTM, which has order built in, needs no such discovery.
+
+# %%
+kind_of = np.full(
+    test_notes.labels.shape, -1
+)  # kind of the mention, where a diagnosis has exactly one
+for c in range(len(CLASS_NAMES)):
+    of_class = test_notes.mention_class == c
+    once = of_class.sum(1) == 1
+    kind_of[once, c] = test_notes.mention_kind[once][of_class[once]]
+names = [
+    "mention = positive",
+    "NegEx-like rule",
+    "TF-IDF + logistic regression",
+    "encoder, usual initialisation",
+    "encoder, mean pooling",
+    "encoder",
+    "BiLSTM",
+]
+by_kind = np.array(
+    [
+        [
+            (RESULTS[n]["predictions"] == test_notes.labels)[kind_of == k].mean()
+            for k in range(len(KINDS))
+        ]
+        for n in names
+    ]
+)
+plots.heat_map(
+    by_kind,
+    rows=names,
+    columns=KINDS,
+    xlabel="kind of mention",
+    colorbar="accuracy",
+    annotate=True,
+    vmin=0,
+    vmax=1,
+    ax=plt.subplots(figsize=(8, 3.8))[1],
+)
+plt.show()
+
+# %% [markdown]
+# *Accuracy by kind of mention, for diagnoses that are mentioned once in their note.*
+#
+# Read the picture row by row. Each model has its own blind spots, and an average would hide all of them.
+
+# %%
+fig, ax = plt.subplots(figsize=(8, 3.2))
+for offset, name in zip(
+    (-0.27, 0, 0.27), ("TF-IDF + logistic regression", "encoder", "BiLSTM"), strict=True
+):
+    ax.bar(
+        np.arange(4) + offset,
+        f1_score(test_notes.labels, RESULTS[name]["predictions"], average=None),
+        0.25,
+        label=name,
+    )
+ax.set_xticks(range(4), CLASS_NAMES)
+ax.set(ylabel="F1 on the test notes", ylim=(0.5, 1.0))
+ax.legend(loc="lower center", ncols=3, fontsize=8)
+plt.show()
+
+# %% [markdown]
+# *F1 of each diagnosis on the test notes. The axis starts at 0.5.*
+
+
+# %% [markdown]
+# ## 14 The honest table
+#
+# All models on the same 2,000 test notes. *Negated*: accuracy on diagnoses that are mentioned but negated, with a 95 % interval. *Both kinds*: accuracy
+# on the mentioned diagnoses of notes that hold an asserted and a negated one.
+
+# %%
+negated = test_notes.mentioned & (test_notes.labels == 0)
+rows = []
+for name, result in RESULTS.items():
+    hits = int((result["predictions"] == 0)[negated].sum())
+    low, high = metrics.wilson_interval(hits, int(negated.sum()))
+    rows.append(
+        {
+            "model": name,
+            "parameters": result["parameters"],
+            "CPU s": round(result["cpu_seconds"], 1),
+            "micro-F1": result["micro"],
+            "macro-F1": result["macro"],
+            "negated": result["negated"],
+            "95 % interval": f"{low:.3f} to {high:.3f}",
+            "both kinds": result["both_kinds"],
+        }
+    )
+table = pd.DataFrame(rows).set_index("model")
+display(table.round(3))
+
+best = RESULTS["encoder"]
+claims.claim("01_self_attention", "encoder_micro_f1", best["micro"])
+claims.claim("01_self_attention", "encoder_negated_accuracy", best["negated"])
+claims.claim("01_self_attention", "encoder_both_kinds_accuracy", best["both_kinds"])
+claims.claim(
+    "01_self_attention",
+    "mean_pooling_cost",
+    best["negated"] - RESULTS["encoder, mean pooling"]["negated"],
+)
+claims.claim("01_self_attention", "bilstm_negated_accuracy", RESULTS["BiLSTM"]["negated"])
+claims.claim(
+    "01_self_attention", "encoder_minus_bilstm", best["micro"] - RESULTS["BiLSTM"]["micro"]
+)
+claims.claim("01_self_attention", "rule_negated_accuracy", RESULTS["NegEx-like rule"]["negated"])
+
+# %% [markdown]
+# What this table says, and what it does not:
+#
+# - Self-attention learns negation **when position is audible and the pooling can choose**. Take away one of the two and it falls behind.
+# - It does **not** beat the BiLSTM here. On short notes, where the cue is a few words from its finding, reading in order is the better assumption.
+#   Attention pays off with long distances, much data and parallel hardware; none of these is tested in this notebook.
+# - A rule written by somebody who knows the phrases is strong and costs nothing to train. What it misses lies beyond its five words.
+# - One training run is one draw. The lines above say which range several seeds gave; a difference smaller than that range is no difference.
+#
+# **Try it yourself.** Write notes of your own. Words that the training notes never used become `<unk>`, and the model knows nothing about them.
+
+# %%
+own = [
+    "72 year old woman denies chest pain but reports wheezing.",
+    "72 year old woman denies wheezing but reports chest pain.",
+    "No increase in flank pain. Pneumonia was ruled out.",
+    "Daughter says there is no way this is not pneumonia.",
+]
+own_ids, _ = encode(own)
+with torch.no_grad():
+    chances = encoder(torch.from_numpy(own_ids).to(DEVICE))[0].sigmoid().cpu().numpy()
+display(pd.DataFrame(chances.round(2), index=own, columns=CLASS_NAMES))
+
+
+# %% [markdown]
+# ## 15 How widely does it look?
+#
+# An attention row can sit on one word or spread over the whole note. Entropy says which, in one number: 0 for a single word, ln S for S words alike.
+# $e^H$ reads as "as if it looked at this many words evenly".
+#
+# $$H = -\sum_s w_s \ln w_s, \qquad 0 \cdot \ln 0 = 0$$
+#
+# > **Exercise `attention_entropy`** · 3 points · 10 minutes · difficulty 1 of 5
+#
+# Write a function from `weights (..., T, S)` to `(..., T)`:
+#
+# - in nats (natural logarithm), summed over the last dimension, any number of leading dimensions;
+# - a weight of exactly 0 contributes 0, and a row of zeros has entropy 0;
+# - rows are taken as they are: do not renormalise them. The dtype is kept.
+
+
+# %% nbgrader={"grade": false, "grade_id": "attention_entropy", "locked": false, "schema_version": 3, "solution": true, "task": false}
+def attention_entropy(weights: torch.Tensor) -> torch.Tensor:
+    """Entropy of every attention row in nats.  weights (..., T, S) -> (..., T)."""
+    ### BEGIN SOLUTION
+    return -torch.xlogy(weights, weights).sum(dim=-1)
+    ### END SOLUTION
+
+
+# %% nbgrader={"grade": true, "grade_id": "attention_entropy_check", "locked": true, "points": 3, "schema_version": 3, "solution": false, "task": false}
+checks.self_attention.attention_entropy(attention_entropy)
+### BEGIN HIDDEN TESTS
+with checks.hidden("attention_entropy"):
+    look = checks.self_attention
+    for dtype in (torch.float32, torch.float64):
+        for seed, shape in enumerate(
+            ((5, 7), (1, 1), (3, 1), (2, 3, 4, 5), (1, 2, 2, 3, 6), (4, 50))
+        ):
+            weights = look.draw(*shape, seed=801 + seed, dtype=dtype).mul(2).softmax(-1)
+            look.compare_entropy(attention_entropy, weights)
+            some = torch.rand(*shape, generator=look.numbers(810)) < 0.6
+            look.compare_entropy(attention_entropy, weights * some)
+            look.compare_entropy(attention_entropy, weights * 1.8)
+            look.compare_entropy(attention_entropy, torch.zeros_like(weights))
+            look.compare_entropy(attention_entropy, torch.full_like(weights, 1 / shape[-1]))
+        look.compare_entropy(attention_entropy, torch.eye(6, dtype=dtype).expand(2, 6, 6).clone())
+        look.compare_entropy(
+            attention_entropy, torch.tensor([[1e-12, 1 - 1e-6, 0, 1e-30]], dtype=dtype)
+        )
+### END HIDDEN TESTS
+
+# %% [markdown]
+# <details><summary>Hint 1</summary>
+#
+# `weights * weights.log()` is nearly right, but the logarithm of 0 is minus infinity, and 0 · (−∞) is NaN for a computer.
+#
+# </details>
+#
+# <details><summary>Hint 2</summary>
+#
+# PyTorch has a function that knows the convention: look up `torch.xlogy`. Or make the argument of the logarithm harmless where the weight is 0, with `torch.where` or `clamp`.
+#
+# </details>
+#
+# <details><summary>Hint 3: nearly all of it</summary>
+#
+# `torch.xlogy(a, b)` is a·ln(b), and 0 where a is 0. Hand it the weights twice, sum over `dim=-1`, mind the sign.
+#
+# </details>
+
+# %% [markdown]
+# **Your function at work.** How widely does each trained head look? Entropy as a share of its maximum, `log(length)`: 1 is "everywhere alike", 0 is "one word".
+
+# %% tags=["needs-answer"]
+tokens, _, lengths = DATA[id(test_notes)]
+shares = {"usual initialisation": [], "equal loudness": []}
+with torch.no_grad():
+    for name, model in zip(shares, (usual_model, encoder), strict=True):
+        for i in range(60):
+            attention = model(tokens[i : i + 1, : lengths[i]], need_weights=True)[1][:NUM_BLOCKS]
+            shares[name].append(
+                torch.stack([attention_entropy(w.cpu())[0].mean(-1) for w in attention])
+                / math.log(lengths[i])
+            )
+fig, axes = plt.subplots(1, 2, figsize=(9, 2.6))
+for ax, (name, values) in zip(axes, shares.items(), strict=True):
+    plots.heat_map(
+        torch.stack(values).mean(0).numpy(),
+        rows=["block 1", "block 2"],
+        columns=[f"head {h + 1}" for h in range(NUM_HEADS)],
+        colorbar="entropy / log(length)",
+        annotate=True,
+        vmin=0,
+        vmax=1,
+        title=name,
+        ax=ax,
+    )
+plt.show()
+
+# %% [markdown]
+# *Mean entropy of every head's attention on 60 test notes, relative to looking everywhere alike.*
+
+
+# %% [markdown]
+# ## 16 Why divide by the square root of $d_k$? Predict first
+#
+# Every attention score is a dot product of $d_k$ pairs of numbers. In the next section you will train the same attention with and without the factor
+# $1/\sqrt{d_k}$, for a small and a large $d_k$.
+#
+# > **Question 1** · 2 points · 5 minutes
+# >
+# > Before you run anything: assume the entries of query and key are independent with mean 0 and variance 1. **What grows with `head_dim`, and why?**
+# > What do you expect the softmax and its gradient to do? Two or three sentences; a wrong prediction with a clear reason earns the points too.
+
+# %% [markdown] nbgrader={"grade": true, "grade_id": "written_1", "locked": false, "points": 2, "schema_version": 3, "solution": true, "task": false}
+# **Model answer.** A score is a sum of $d_k$ independent products, each with mean 0 and variance 1, so its variance is $d_k$ and its standard deviation
+# $\sqrt{d_k}$. Unscaled scores therefore spread more and more as `head_dim` grows; the largest one wins almost all of the softmax, whose derivative
+# $w_i(\delta_{ij} - w_j)$ is then close to zero everywhere, so training starts slowly or gets stuck on whatever was attended to by chance.
+#
+# **Rubric.** 1 point: the spread (variance or standard deviation) of the scores grows with `head_dim`, because more terms are added. 1 point: a stated
+# consequence for softmax or gradient that follows from the reason given (sharper softmax, small gradient, slower learning). A prediction that turns out
+# wrong keeps its points if it follows from its reason.
+
+
+# %% [markdown]
+# ## 17 The experiment
+#
+# A dot product of two random vectors of length $d_k$ has a standard deviation of $\sqrt{d_k}$: that is the reason for the scale. Whether it *matters* is a question for an
+# experiment. An **ablation** changes one thing and keeps all others: the same data, the same steps, and the same random numbers for both runs of a pair, or you would measure the
+# luck of the draw.
+#
+# $$\operatorname{Var}(q \cdot k) = d_k \quad \text{for independent entries with mean 0 and variance 1}$$
+#
+# > **Exercise `scaling_ablation`** · 3 points · 10 minutes · difficulty 1 of 5
+#
+# Write a function of `train_fn`, `head_dims` and `seeds` that returns a tidy `DataFrame`:
+#
+# - `train_fn(head_dim, scaled, seed)` trains once and returns a list of `(step, accuracy)`. Call it **once** for every combination, with `scaled` as the
+#   bool `True` or `False`, and with the same seed for both runs of a pair;
+# - one row for each `(step, accuracy)`, values unchanged;
+# - columns `head_dim`, `scaled`, `seed`, `step`, `accuracy`. The order of rows and the index are up to you.
+
+
+# %% nbgrader={"grade": false, "grade_id": "scaling_ablation", "locked": false, "schema_version": 3, "solution": true, "task": false}
+def scaling_ablation(
+    train_fn: Callable[[int, bool, int], list[tuple[int, float]]],
+    head_dims: Iterable[int],
+    seeds: Iterable[int],
+) -> pd.DataFrame:
+    """Run every head dimension, scaled and not, with every seed; one row per measurement."""
+    ### BEGIN SOLUTION
+    columns = ["head_dim", "scaled", "seed", "step", "accuracy"]
+    seeds = list(seeds)  # gone through once per head dimension
+    rows = [
+        (head_dim, scaled, seed, step, accuracy)
+        for head_dim in head_dims
+        for seed in seeds
+        for scaled in (True, False)
+        for step, accuracy in train_fn(head_dim, scaled, seed)
+    ]
+    return pd.DataFrame(rows, columns=columns)
+    ### END SOLUTION
+
+
+# %% nbgrader={"grade": true, "grade_id": "scaling_ablation_check", "locked": true, "points": 3, "schema_version": 3, "solution": false, "task": false}
+checks.self_attention.scaling_ablation(scaling_ablation)
+### BEGIN HIDDEN TESTS
+with checks.hidden("scaling_ablation"):
+    look = checks.self_attention
+    look.examine_ablation(scaling_ablation, [64, 16], [5, 1, 9], longest=7)
+    look.examine_ablation(scaling_ablation, (128,), range(4), longest=1)
+    look.examine_ablation(scaling_ablation, range(2, 6), [17], longest=3)
+    look.examine_ablation(scaling_ablation, [2, 4, 8, 16, 32], (1000, 0, 3), longest=5)
+### END HIDDEN TESTS
+
+# %% [markdown]
+# <details><summary>Hint 1</summary>
+#
+# Three nested loops, over head dimensions, seeds and `(True, False)`, and a fourth over what `train_fn` returns. Collect the rows in a list.
+#
+# </details>
+#
+# <details><summary>Hint 2</summary>
+#
+# Append one tuple `(head_dim, scaled, seed, step, accuracy)` per measurement. Nothing is averaged or rounded here: that is for the plot, later.
+#
+# </details>
+#
+# <details><summary>Hint 3: nearly all of it</summary>
+#
+# ```python
+# rows = []
+# for head_dim in head_dims:
+#     for seed in seeds:
+#         for scaled in (True, False):
+#             for step, accuracy in train_fn(head_dim, scaled, seed):
+#                 rows.append(...)
+# return pd.DataFrame(rows, columns=["head_dim", "scaled", "seed", "step", "accuracy"])
+# ```
+#
+# </details>
+
+# %% [markdown]
+# **A task that shows it.** A chart lists 20 drugs, each with one of ten doses. You ask for one drug; the answer is its dose. One attention head can do that:
+# the query is the drug you ask for, the keys are the drugs listed, the values are the doses. Query and key maps start as $N(0, 1/d)$, so that queries and keys
+# have entries of variance about 1, which is what the theory of question 1 assumes.
+
+# %%
+NUM_DRUGS, NUM_DOSES = 20, 10
+
+
+class Lookup(nn.Module):
+    """One head that looks up the dose of a drug: drugs and doses (B, 20), asked (B,) -> logits (B, 10)."""
+
+    def __init__(self, head_dim: int, scale: float, generator: torch.Generator) -> None:
+        super().__init__()
+        shapes = {
+            "drug": (NUM_DRUGS, head_dim),
+            "dose": (NUM_DOSES, head_dim),
+            "query": (head_dim, head_dim),
+            "key": (head_dim, head_dim),
+            "value": (head_dim, head_dim),
+            "out": (head_dim, NUM_DOSES),
+        }
+        for name, shape in shapes.items():
+            entries = torch.randn(shape, generator=generator)
+            std = 1.0 if name in ("drug", "dose") else 1 / math.sqrt(head_dim)
+            setattr(self, name, nn.Parameter(std * entries))
+        self.scale = scale
+
+    def forward(
+        self, drugs: torch.Tensor, doses: torch.Tensor, asked: torch.Tensor
+    ) -> tuple[torch.Tensor, torch.Tensor]:
+        listed = self.drug[drugs] + self.dose[doses]  # (B, 20, d)
+        scores = (self.drug[asked] @ self.query)[:, None] @ (listed @ self.key).transpose(
+            1, 2
+        )  # (B, 1, 20)
+        weights = (self.scale * scores).softmax(-1)
+        return (weights @ (listed @ self.value))[:, 0] @ self.out, weights[:, 0]
+
+
+# %%
+def make_charts(n: int, generator: torch.Generator) -> tuple[torch.Tensor, ...]:
+    """Drugs and doses (n, 20), the drug asked for (n,) and its dose (n,)."""
+    drugs = torch.rand(n, NUM_DRUGS, generator=generator).argsort(1)
+    doses = torch.randint(NUM_DOSES, (n, NUM_DRUGS), generator=generator)
+    rows, place = torch.arange(n), torch.randint(NUM_DRUGS, (n,), generator=generator)
+    return drugs, doses, drugs[rows, place], doses[rows, place]
+
+
+# %%
+def train_fn(head_dim: int, scaled: bool, seed: int, steps: int = 200) -> list[tuple[int, float]]:
+    """Train the lookup and return (step, accuracy on 500 fresh charts) every 25 steps."""
+    generator = torch.Generator().manual_seed(
+        seed
+    )  # weights, then batches: the same for both of a pair
+    model = Lookup(head_dim, 1 / math.sqrt(head_dim) if scaled else 1.0, generator)
+    optimizer = torch.optim.Adam(model.parameters(), lr=2e-3)
+    history = []
+    for step in range(1, steps + 1):
+        *chart, dose = make_charts(64, generator)
+        loss = F.cross_entropy(model(*chart)[0], dose)
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+        if step % 25 == 0:
+            *chart, dose = make_charts(500, torch.Generator().manual_seed(1_000_000 + seed))
+            with torch.no_grad():
+                history.append((step, (model(*chart)[0].argmax(1) == dose).float().mean().item()))
+    return history
+
+
+# %% [markdown]
+# First look at the start, before any training: how sharp is the attention, and how much gradient reaches the key map?
+
+# %%
+head_dims = [16, 32, 64, 128, 256, 512]
+start = {"scaled": [], "unscaled": []}
+for head_dim in head_dims:
+    for name, scale in (("scaled", 1 / math.sqrt(head_dim)), ("unscaled", 1.0)):
+        generator = torch.Generator().manual_seed(SEED)
+        model = Lookup(head_dim, scale, generator)
+        weights = model(*make_charts(500, generator)[:3])[1]
+        slope = (weights * (1 - weights)).mean().item()  # diagonal of the softmax's derivative
+        start[name].append(
+            (torch.special.entr(weights).sum(-1).mean().item() / math.log(NUM_DRUGS), slope)
+        )
+fig, axes = plt.subplots(1, 2, figsize=(9, 3))
+for name, values in start.items():
+    for ax, column in zip(axes, zip(*values, strict=True), strict=True):
+        ax.plot(head_dims, column, marker="o", label=name)
+for ax, label in zip(axes, ("entropy / log(20)", "mean derivative w (1 - w)"), strict=True):
+    ax.set_xscale("log", base=2)
+    ax.set_xticks(head_dims, head_dims)
+    ax.set(xlabel="head_dim", ylabel=label, ylim=(0, None))
+axes[0].legend()
+plt.show()
+claims.claim("01_self_attention", "scaled_start_entropy_512", start["scaled"][-1][0])
+claims.claim("01_self_attention", "unscaled_start_entropy_512", start["unscaled"][-1][0])
+
+# %% [markdown]
+# *Untrained attention over 20 drugs by head_dim. Left: entropy relative to its maximum. Right: mean derivative of a weight with respect to its own score.*
+#
+# With the scale nothing changes with `head_dim`; without it the softmax closes. Now let your ablation train both.
+
+# %% tags=["needs-answer", "train"]
+seeds = tuple(3 * SEED + i for i in range(3))
+ablation = scaling_ablation(train_fn, (16, 64), seeds)
+fig, axes = plt.subplots(1, 2, figsize=(9, 3.2), sharey=True)
+for ax, head_dim in zip(axes, (16, 64), strict=True):
+    for scaled, color in ((True, "C0"), (False, "C1")):
+        part = ablation[(ablation.head_dim == head_dim) & (ablation.scaled == scaled)]
+        for i, seed in enumerate(seeds):
+            line = part[part.seed == seed].sort_values("step")
+            ax.plot(
+                line.step,
+                line.accuracy,
+                color=color,
+                alpha=0.8,
+                label=("scaled" if scaled else "unscaled") if i == 0 else None,
+            )
+    ax.axhline(1 / NUM_DOSES, color="black", linestyle="--", linewidth=1)
+    ax.set(title=f"head_dim = {head_dim}", xlabel="training step", ylim=(0, 1.03))
+axes[0].set_ylabel("accuracy on fresh charts")
+axes[0].legend()
+plt.show()
+last = (
+    ablation[(ablation.step == ablation.step.max()) & (ablation.head_dim == 64)]
+    .groupby("scaled")
+    .accuracy.mean()
+)
+claims.claim("01_self_attention", "lookup_scaling_gap", last[True] - last[False])
+
+# %% [markdown]
+# *Accuracy while training, three seeds per line colour; dashed: guessing.* How does this compare with your prediction?
+#
+# **And on the notes?** Take the factor out of the note classifier as well. The library divides by $\sqrt{d_k}$ itself, so multiply the query map by the same number.
+
+
+# %% tags=["train"]
+class Times(nn.Module):
+    """Multiplies a weight on its way out; the parameter below stays as it is."""
+
+    def __init__(self, factor: float) -> None:
+        super().__init__()
+        self.factor = factor
+
+    def forward(self, weight: torch.Tensor) -> torch.Tensor:
+        return self.factor * weight
+
+
+torch.manual_seed(SEED)
+unscaled = turn_down_tokens(NoteClassifier())
+for module in list(unscaled.modules()):
+    if isinstance(module, layers.MultiHeadAttention):
+        for name in ("weight", "bias"):
+            nn.utils.parametrize.register_parametrization(
+                module.query, name, Times(math.sqrt(module.d_head))
+            )
+run("encoder without the scale", unscaled, **RECIPE)
+plots.curves(
+    {n: HISTORIES[n] for n in ("encoder", "encoder without the scale")},
+    "val_f1",
+    ylabel="validation micro-F1",
+)
+plt.show()
+claims.claim(
+    "01_self_attention",
+    "scale_on_notes",
+    RESULTS["encoder"]["micro"] - RESULTS["encoder without the scale"]["micro"],
+)
+
+# %% [markdown]
+# *Validation micro-F1 of the note classifier with and without the scale.*
+#
+# Little difference, and that is no contradiction. Here $d_k = 16$, so the missing factor is only 4; keys and queries start smaller than in the theory;
+# the weights can learn to be smaller; and LayerNorm keeps what enters the next block at the same size whatever happens. An ablation on a model where the
+# effect is small *shows* a small effect. It does not show that the factor is idle.
+
+
+# %% [markdown]
+# ## 18 Does attention explain the prediction?
+#
+# Attention maps are pretty, and they are often sold as an explanation. You can test that here, because you know which words decide. First the maps of one
+# note in which a cue ends: the finding in red, the words that decide in blue.
+
+
+# %%
+def find_note(kind: str, longest: int = 26) -> tuple[int, int]:
+    """A short test note, and the place of its mention of this kind, that the encoder gets right."""
+    right = (RESULTS["encoder"]["predictions"] == test_notes.labels).all(1)
+    rows, places = np.nonzero(
+        (test_notes.mention_kind == KINDS.index(kind))
+        & (right & (test_notes.lengths <= longest))[:, None]
+    )
+    return int(rows[0]), int(places[0])
+
+
+def spans(note: int, place: int) -> tuple[list[int], list[int]]:
+    """Positions of the words of a mention and of the words that decide its status."""
+    start, cue = test_notes.mention_positions[note, place], test_notes.cue_positions[note, place]
+    return (
+        list(range(start, start + test_notes.mention_lengths[note, place])),
+        list(range(cue, cue + test_notes.cue_lengths[note, place])),
+    )
+
+
+@torch.no_grad()
+def attention_of(note: int) -> list[torch.Tensor]:
+    """Attention of both blocks (H, T, T) and of the pooling (H, C, T) for one test note."""
+    tokens, _, lengths = DATA[id(test_notes)]
+    return [
+        w[0].cpu() for w in encoder(tokens[note : note + 1, : lengths[note]], need_weights=True)[1]
+    ]
+
+
+# %%
+note, place = find_note("ended")
+finding, cue = spans(note, place)
+words = test_notes.words(note)
+colors = dict.fromkeys(finding, "C3") | dict.fromkeys(cue, "C0")
+maps = attention_of(note)
+fig, axes = plt.subplots(1, 2, figsize=(12, 5.6))
+for block, ax in enumerate(axes):
+    head = int(maps[block][:, finding][:, :, cue].sum(-1).mean(1).argmax())
+    plots.attention_map(
+        maps[block][head],
+        words,
+        highlight=colors,
+        title=f"block {block + 1}, head {head + 1}",
+        ax=ax,
+    )
+plt.show()
+# %%
+fig, ax = plt.subplots(figsize=(11, 2.6))
+plots.attention_map(
+    maps[2].mean(0),
+    words,
+    CLASS_NAMES,
+    title="pooling: what every diagnosis reads (mean of the heads)",
+    ax=ax,
+)
+plt.show()
+print(test_notes.texts([note])[0])
+
+# %% [markdown]
+# *First picture: one head of each block, the one that looks most from the finding to the deciding words. Second picture: attention of the four learned queries,
+# which decides what each logit is made of.*
+#
+# Convincing? You have just seen the head that fits best out of four, in one note out of 2,000. So count, over many notes and all heads. And ask the model
+# itself which words matter: **occlusion** hides one word at a time and measures how far the logit moves.
+
+
+# %%
+@torch.no_grad()
+def occlusion(note: int, c: int) -> np.ndarray:
+    """How far the logit of diagnosis c moves when each word (T,) is hidden in turn."""
+    tokens, _, lengths = DATA[id(test_notes)]
+    whole = tokens[note : note + 1, : lengths[note]]  # (1, T)
+    hidden = whole.repeat(whole.shape[1], 1)
+    hidden.fill_diagonal_(0)  # the padding id: nobody may attend to it
+    return (encoder(whole)[0][0, c] - encoder(hidden)[0][:, c]).abs().cpu().numpy()
+
+
+chosen = []
+for kind in ("before", "after", "ended", "pseudo"):
+    rows, places = np.nonzero(test_notes.mention_kind == KINDS.index(kind))
+    for note, place in list(zip(rows, places, strict=True))[:400]:
+        c = test_notes.mention_class[note, place]
+        alone = (test_notes.mention_class[note] == c).sum() == 1
+        if alone and RESULTS["encoder"]["predictions"][note, c] == test_notes.labels[note, c]:
+            chosen.append((kind, int(note), int(place), int(c)))
+chosen = [
+    m
+    for kind in ("before", "after", "ended", "pseudo")
+    for m in [m for m in chosen if m[0] == kind][:60]
+]
+print(len(chosen), "mentions that the encoder gets right")
+
+# %%
+rows = []
+heads = np.zeros((NUM_BLOCKS, NUM_HEADS))
+for kind, note, place, c in chosen:
+    finding, cue = spans(note, place)
+    attention = (
+        torch.stack(attention_of(note)[:NUM_BLOCKS])[:, :, finding].mean(2).numpy()
+    )  # (blocks, H, T) from the finding
+    heads += attention[:, :, cue].sum(-1) / len(chosen)
+    moved = occlusion(note, c)
+    others = [
+        i for i in range(len(moved)) if i not in finding
+    ]  # the finding itself matters, of course
+    seen = attention.mean((0, 1))
+    rows.append(
+        {
+            "kind": kind,
+            "chance": len(cue) / len(others),
+            "attention": others[int(seen[others].argmax())] in cue,
+            "occlusion": others[int(moved[others].argmax())] in cue,
+            "rank correlation": pd.Series(seen[others]).corr(
+                pd.Series(moved[others]), method="spearman"
+            ),
+        }
+    )
+found = pd.DataFrame(rows)
+
+# %%
+fig, axes = plt.subplots(1, 2, figsize=(11, 3.2))
+plots.heat_map(
+    heads,
+    rows=["block 1", "block 2"],
+    columns=[f"head {h + 1}" for h in range(NUM_HEADS)],
+    annotate=True,
+    vmin=0,
+    colorbar="attention to the cue",
+    title="From finding to cue, by head",
+    ax=axes[0],
+)
+found.groupby("kind", sort=False)[["chance", "attention", "occlusion"]].mean().plot.bar(
+    ax=axes[1], rot=0
+)
+axes[1].set(
+    ylabel="top word is the cue (share)",
+    xlabel="kind of mention",
+    ylim=(0, 1),
+    title="Which word is on top?",
+)
+plt.show()
+print(
+    f"mean rank correlation of attention and occlusion over the words of a note: {found['rank correlation'].mean():.2f}"
+)
+for name in ("attention", "occlusion"):
+    claims.claim("01_self_attention", f"{name}_top_word_is_cue", found[name].mean())
+claims.claim(
+    "01_self_attention", "attention_occlusion_correlation", found["rank correlation"].mean()
+)
+
+# %% [markdown]
+# *Left: mean attention from the words of a finding to the words that decide its status, by block and head. Right: how often the top word outside the finding is one of
+# the deciding words, for the mean attention of all heads, for occlusion, and for a random word.*
+
+# %%
+kind, note, place, c = next(m for m in chosen if m[0] == "after")
+finding, cue = spans(note, place)
+seen = torch.stack(attention_of(note)[:NUM_BLOCKS])[:, :, finding].mean((0, 1, 2)).numpy()
+moved = occlusion(note, c)
+plots.word_bars(
+    test_notes.words(note),
+    {"attention from the finding": seen / seen.sum(), "occlusion": moved / moved.sum()},
+    highlight=dict.fromkeys(finding, "C3") | dict.fromkeys(cue, "C0"),
+    ylabel="share of the total",
+    title=f"{CLASS_NAMES[c]}: what is looked at, and what moves the logit",
+)
+plt.show()
+
+# %% [markdown]
+# *One note with a cue after its finding: share of attention from the finding, and share of the logit's movement when a word is hidden. Finding red, cue blue.*
+#
+# Attention and occlusion are related, and they are not the same. Attention says where information *may* flow in one block; the value vectors, the other heads, the
+# residual path and the second block decide what becomes of it. Occlusion asks the model the question you care about, but it asks with sentences that nobody would write.
+#
+# > **Question 2** · 5 points · 15 minutes
+# >
+# > (a) Why does the softmax saturate without the scale, and why does that slow learning? Use your figures of section 17, and say where your prediction was off.
+# > (b) Does attention explain this model's predictions? Take a position and support it with at least two figures from this section. Name one thing that neither
+# > attention nor occlusion shows.
+
+# %% [markdown] nbgrader={"grade": true, "grade_id": "written_2", "locked": false, "points": 5, "schema_version": 3, "solution": true, "task": false}
+# **Model answer.** (a) Unscaled scores have a standard deviation near $\sqrt{d_k}$, so the largest of 20 scores leads by several units and takes nearly all the weight:
+# at `head_dim` 512 the entropy is close to zero, with the scale it stays near its maximum. The softmax's derivative is made of products $w_i(\delta_{ij} - w_j)$, which vanish
+# when one weight is 1, so hardly any gradient reaches the query and key maps and the wrong drug stays chosen. In the training curves the scaled head of width 64
+# solves the task within 200 steps, the unscaled ones lag by a wide and uneven margin.
+# (b) Only partly. The deciding word is on top of the averaged attention more often than chance, but far from always, single heads differ widely, and the rank correlation with
+# occlusion is moderate. Attention is evidence about the route of information in one block, not about its effect on the logit. Neither method shows what the
+# model would do with another phrase for the same thing, nor interactions: two words of a cue that only matter together are missed when words are hidden one at a time.
+#
+# **Rubric.** (a) 1 point: spread of the scores grows like $\sqrt{d_k}$ and one weight approaches 1. 1 point: small derivative, hence small gradient for query and key.
+# (b) 1 point: a clear position. 1 point: two figures of the section used correctly. 1 point: a real limit named (interactions, unnatural inputs, other
+# wordings, correlation is not cause, one model and seed).
+
+
+# %% [markdown]
+# ## 19 Where you stand
+
+# %%
+checks.self_attention.summary(globals())
+
+# %% [markdown]
+# ### What you have learned
+#
+# - Attention is a weighted mean whose weights come from dot products; masks decide who may take part, and a query with nobody to attend to gets zero.
+# - Without positions, attention sees a bag of words. With positions that are drowned by the tokens, it *still* sees a bag of words. Compare magnitudes before you add.
+# - Micro-F1 can look fine while every negated finding is wrong. Evaluate the cases that matter apart, and beside what needs no model.
+# - On these notes the encoder reaches the BiLSTM's neighbourhood and does not pass it. Claims of superiority need the rival in the same table.
+# - $1/\sqrt{d_k}$ keeps the spread of the scores independent of the width; where the width is small you will not see its effect.
+# - Attention maps are a hypothesis about the route of information. Occlusion, counted over many notes, is a test.
+#
+# ### Where to read on
+#
+# - Vaswani et al. (2017), *Attention Is All You Need*: the transformer; section 3.2 has the scaling argument, 3.5 the positions.
+# - Xiong et al. (2020), *On Layer Normalization in the Transformer Architecture*: pre-norm and post-norm.
+# - Chapman et al. (2001), *A Simple Algorithm for Identifying Negated Findings and Diseases in Discharge Summaries*: NegEx.
+# - Harkema et al. (2009), *ConText*: negation, experiencer and time by rules.
+# - Jain and Wallace (2019), *Attention is not Explanation*; Wiegreffe and Pinter (2019), *Attention is not not Explanation*: read both.
+# - Mullenbach et al. (2018), *Explainable Prediction of Medical Codes from Clinical Text*: one learned query per code, on real notes.
+#
+# Notebook 02 lets text attend to images.

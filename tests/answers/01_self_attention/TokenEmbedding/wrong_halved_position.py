@@ -1,0 +1,29 @@
+"""Mistake: halves instead of interleaved sines and cosines.
+Message: sinusoid
+"""
+
+import math
+
+import torch
+from torch import nn
+
+
+class TokenEmbedding(nn.Module):
+    def __init__(self, vocab_size, d_model, max_len, pad_id=0):
+        super().__init__()
+        self.d_model = d_model
+        self.embedding = nn.Embedding(vocab_size, d_model, padding_idx=pad_id)
+        nn.init.normal_(self.embedding.weight, std=(2 * d_model) ** -0.5)
+        with torch.no_grad():
+            self.embedding.weight[pad_id] = 0
+        self.register_buffer("position", self.halves(max_len, d_model))
+
+    @staticmethod
+    def halves(max_len, d_model):
+        rate = 10000 ** (-torch.arange(0, d_model, 2) / d_model)
+        angles = torch.arange(max_len)[:, None] * rate
+        return torch.cat([angles.sin(), angles.cos()], 1)
+
+    def forward(self, token_ids):
+        tokens = math.sqrt(self.d_model) * self.embedding(token_ids)
+        return tokens + self.position[: token_ids.size(1)]

@@ -1,0 +1,11 @@
+"""Mistake: logarithm to base ten.
+Message: nat
+"""
+
+import math
+
+import torch
+
+
+def attention_entropy(weights):
+    return -torch.xlogy(weights, weights).sum(-1) / math.log(10)

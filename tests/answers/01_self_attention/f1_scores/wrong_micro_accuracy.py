@@ -1,0 +1,22 @@
+"""Mistake: micro over zeros and ones alike, which is accuracy.
+Message: micro
+"""
+
+import numpy as np
+
+
+def f1_scores(labels, predictions):
+    y = np.asarray(labels) > 0
+    p = np.asarray(predictions) > 0
+    tp = (y & p).sum(0)
+    wrong = (y ^ p).sum(0)
+
+    def f1(hits, errors):
+        return 2 * hits / (2 * hits + errors) if hits else 0.0
+
+    per_class = [f1(h, e) for h, e in zip(tp, wrong)]
+    return {
+        "micro": (y == p).mean(),
+        "macro": sum(per_class) / len(per_class),
+        "per_class": per_class,
+    }

@@ -1,0 +1,27 @@
+"""Mistake: subtracts unsigned numbers: 0 - 1 is 255.
+Message: uint8
+"""
+
+import numpy as np
+
+
+def f1_scores(labels, predictions):
+    y = np.asarray(labels) > 0
+    p = np.asarray(predictions) > 0
+    tp = (y & p).sum(0)
+    difference = np.asarray(labels).astype(np.int64) - np.asarray(predictions)
+    if np.asarray(labels).dtype == np.uint8:
+        difference = np.asarray(labels) - np.asarray(predictions)
+        wrong = 2 * (difference > 0).sum(0)
+    else:
+        wrong = (difference != 0).sum(0)
+
+    def f1(hits, errors):
+        return 2 * hits / (2 * hits + errors) if hits else 0.0
+
+    per_class = [f1(h, e) for h, e in zip(tp, wrong)]
+    return {
+        "micro": f1(tp.sum(), wrong.sum()),
+        "macro": sum(per_class) / len(per_class),
+        "per_class": per_class,
+    }

@@ -1,0 +1,6 @@
+"""Multiply by the mask, divide by the clamped count."""
+
+
+def masked_mean_pool(x, is_token):
+    keep = is_token.unsqueeze(-1).to(x.dtype)
+    return (x * keep).sum(1) / keep.sum(1).clamp(min=1)

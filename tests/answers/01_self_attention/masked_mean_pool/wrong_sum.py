@@ -1,0 +1,8 @@
+"""Mistake: the sum, not the mean.
+Message: mean
+"""
+
+
+def masked_mean_pool(x, is_token):
+    keep = is_token.unsqueeze(-1).to(x.dtype)
+    return (x * keep).sum(1)

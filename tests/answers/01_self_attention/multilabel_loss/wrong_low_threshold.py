@@ -1,0 +1,14 @@
+"""Mistake: softplus turns linear at 5.
+Message: expected the loss
+"""
+
+import torch.nn.functional as F
+
+
+def multilabel_loss(logits, labels, pos_weight=None):
+    labels = labels.to(logits.dtype)
+    positive = labels * F.softplus(-logits, threshold=5)
+    if pos_weight is not None:
+        positive = positive * pos_weight
+    negative = (1 - labels) * F.softplus(logits, threshold=5)
+    return (positive + negative).mean()

@@ -1,0 +1,17 @@
+"""Mistake: divides by the sum of the weights.
+Message: normalis
+"""
+
+import torch.nn.functional as F
+
+
+def multilabel_loss(logits, labels, pos_weight=None):
+    labels = labels.to(logits.dtype)
+    positive = labels * F.softplus(-logits)
+    if pos_weight is not None:
+        positive = positive * pos_weight
+    negative = (1 - labels) * F.softplus(logits)
+    if pos_weight is None:
+        return (positive + negative).mean()
+    weights = labels * pos_weight + 1 - labels
+    return (positive + negative).sum() / weights.sum()

@@ -1,0 +1,15 @@
+"""Mistake: the loss of rounded probabilities, with a gradient let through.
+Message: expected the loss
+"""
+
+import torch.nn.functional as F
+
+
+def multilabel_loss(logits, labels, pos_weight=None):
+    logits = logits + (logits.round() - logits).detach()
+    labels = labels.to(logits.dtype)
+    positive = labels * F.softplus(-logits)
+    if pos_weight is not None:
+        positive = positive * pos_weight
+    negative = (1 - labels) * F.softplus(logits)
+    return (positive + negative).mean()

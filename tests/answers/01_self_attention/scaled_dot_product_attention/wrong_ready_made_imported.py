@@ -1,0 +1,15 @@
+"""Mistake: the same, imported under another name.
+Message: ready-made
+"""
+
+import torch
+from torch.nn.functional import scaled_dot_product_attention as torch_attention
+
+
+def scaled_dot_product_attention(query, key, value, attn_mask=None, scale=None):
+    scale = query.size(-1) ** -0.5 if scale is None else scale
+    scores = query @ key.transpose(-2, -1) * scale
+    if attn_mask is not None:
+        scores = scores.masked_fill(~attn_mask, -torch.inf)
+    weights = torch.softmax(scores, dim=-1).nan_to_num(0.0)
+    return torch_attention(query, key, value, attn_mask=attn_mask, scale=scale), weights

@@ -1,0 +1,15 @@
+"""Mistake: leaves out the first measurement.
+Message: step
+"""
+
+import pandas as pd
+
+
+def scaling_ablation(train_fn, head_dims, seeds):
+    rows = []
+    for head_dim in head_dims:
+        for seed in seeds:
+            for scaled in (True, False):
+                for step, accuracy in train_fn(head_dim, scaled, seed)[1:]:
+                    rows.append((head_dim, scaled, seed, step, accuracy))
+    return pd.DataFrame(rows, columns=["head_dim", "scaled", "seed", "step", "accuracy"])

@@ -1,0 +1,16 @@
+"""Mistake: scaled and unscaled in one row.
+Message: column
+"""
+
+import pandas as pd
+
+
+def scaling_ablation(train_fn, head_dims, seeds):
+    rows = []
+    for head_dim in head_dims:
+        for seed in seeds:
+            for scaled in (True, False):
+                for step, accuracy in train_fn(head_dim, scaled, seed):
+                    rows.append((head_dim, scaled, seed, step, accuracy))
+    table = pd.DataFrame(rows, columns=["head_dim", "scaled", "seed", "step", "accuracy"])
+    return table.pivot(index=["head_dim", "seed", "step"], columns="scaled", values="accuracy").reset_index()

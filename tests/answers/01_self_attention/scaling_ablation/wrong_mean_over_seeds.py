@@ -1,0 +1,16 @@
+"""Mistake: averages over the seeds.
+Message: seed
+"""
+
+import pandas as pd
+
+
+def scaling_ablation(train_fn, head_dims, seeds):
+    rows = []
+    for head_dim in head_dims:
+        for seed in seeds:
+            for scaled in (True, False):
+                for step, accuracy in train_fn(head_dim, scaled, seed):
+                    rows.append((head_dim, scaled, seed, step, accuracy))
+    table = pd.DataFrame(rows, columns=["head_dim", "scaled", "seed", "step", "accuracy"])
+    return table.groupby(["head_dim", "scaled", "step"], as_index=False)["accuracy"].mean()

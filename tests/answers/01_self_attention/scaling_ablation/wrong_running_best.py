@@ -1,0 +1,17 @@
+"""Mistake: the best accuracy so far instead of the accuracy.
+Message: accuracy
+"""
+
+import pandas as pd
+
+
+def scaling_ablation(train_fn, head_dims, seeds):
+    rows = []
+    for head_dim in head_dims:
+        for seed in seeds:
+            for scaled in (True, False):
+                best = 0
+                for step, accuracy in train_fn(head_dim, scaled, seed):
+                    best = max(best, accuracy)
+                    rows.append((head_dim, scaled, seed, step, best))
+    return pd.DataFrame(rows, columns=["head_dim", "scaled", "seed", "step", "accuracy"])

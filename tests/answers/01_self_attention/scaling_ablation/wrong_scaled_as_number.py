@@ -1,0 +1,15 @@
+"""Mistake: passes 1 and 0.
+Message: bool
+"""
+
+import pandas as pd
+
+
+def scaling_ablation(train_fn, head_dims, seeds):
+    rows = []
+    for head_dim in head_dims:
+        for seed in seeds:
+            for scaled in (1, 0):
+                for step, accuracy in train_fn(head_dim, scaled, seed):
+                    rows.append((head_dim, scaled, seed, step, accuracy))
+    return pd.DataFrame(rows, columns=["head_dim", "scaled", "seed", "step", "accuracy"])

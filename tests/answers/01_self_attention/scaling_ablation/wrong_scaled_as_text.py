@@ -1,0 +1,15 @@
+"""Mistake: `scaled` as text in the table.
+Message: scaled
+"""
+
+import pandas as pd
+
+
+def scaling_ablation(train_fn, head_dims, seeds):
+    rows = []
+    for head_dim in head_dims:
+        for seed in seeds:
+            for scaled in (True, False):
+                for step, accuracy in train_fn(head_dim, scaled, seed):
+                    rows.append((head_dim, "scaled" if scaled else "unscaled", seed, step, accuracy))
+    return pd.DataFrame(rows, columns=["head_dim", "scaled", "seed", "step", "accuracy"])

@@ -1,0 +1,16 @@
+"""Mistake: sorts the caller's head dimensions.
+Message: chang
+"""
+
+import pandas as pd
+
+
+def scaling_ablation(train_fn, head_dims, seeds):
+    head_dims.sort(reverse=True) if isinstance(head_dims, list) else None
+    rows = []
+    for head_dim in head_dims:
+        for seed in seeds:
+            for scaled in (True, False):
+                for step, accuracy in train_fn(head_dim, scaled, seed):
+                    rows.append((head_dim, scaled, seed, step, accuracy))
+    return pd.DataFrame(rows, columns=["head_dim", "scaled", "seed", "step", "accuracy"])

@@ -1,0 +1,17 @@
+"""Mistake: the cosine uses the exponent of its own column, 2i + 1.
+Message: same angle
+"""
+
+import math
+
+import torch
+
+
+def sinusoidal_positional_encoding(max_len, d_model):
+    position = torch.arange(max_len).unsqueeze(1)
+    rate = torch.exp(-math.log(10000.0) * torch.arange(0, d_model, 2) / d_model)
+    code = torch.zeros(max_len, d_model)
+    code[:, 0::2] = torch.sin(position * rate)
+    odd_rate = 10000.0 ** (-torch.arange(1, d_model, 2) / d_model)
+    code[:, 1::2] = torch.cos(position * odd_rate)
+    return code

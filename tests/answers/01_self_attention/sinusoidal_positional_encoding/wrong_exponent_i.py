@@ -1,0 +1,16 @@
+"""Mistake: the exponent is i/d_model: the factor two is missing.
+Message: 2i
+"""
+
+import math
+
+import torch
+
+
+def sinusoidal_positional_encoding(max_len, d_model):
+    position = torch.arange(max_len).unsqueeze(1)
+    rate = torch.exp(-math.log(10000.0) * torch.arange((d_model + 1) // 2) / d_model)
+    code = torch.zeros(max_len, d_model)
+    code[:, 0::2] = torch.sin(position * rate)
+    code[:, 1::2] = torch.cos(position * rate)[:, : d_model // 2]
+    return code

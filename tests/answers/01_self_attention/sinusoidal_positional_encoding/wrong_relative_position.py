@@ -1,0 +1,16 @@
+"""Mistake: positions are divided by max_len.
+Message: expected the code
+"""
+
+import math
+
+import torch
+
+
+def sinusoidal_positional_encoding(max_len, d_model):
+    position = torch.arange(max_len).unsqueeze(1) / max_len
+    rate = torch.exp(-math.log(10000.0) * torch.arange(0, d_model, 2) / d_model)
+    code = torch.zeros(max_len, d_model)
+    code[:, 0::2] = torch.sin(position * rate)
+    code[:, 1::2] = torch.cos(position * rate)[:, : d_model // 2]
+    return code

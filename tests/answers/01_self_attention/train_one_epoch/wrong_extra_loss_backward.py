@@ -1,0 +1,22 @@
+"""Mistake: adds the attention's mean to the loss.
+Message: gradient
+"""
+
+from torch import nn
+
+
+def train_one_epoch(model, batches, optimizer, loss_fn, max_norm=1.0):
+    model.train()
+    total, n_samples = 0.0, 0
+    for tokens, labels in batches:
+        optimizer.zero_grad()
+        logits, attention = model(tokens)
+        loss = loss_fn(logits, labels)
+        (loss + attention.mean()).backward()
+        nn.utils.clip_grad_norm_(model.parameters(), max_norm)
+        optimizer.step()
+        total += loss.item() * len(labels)
+        n_samples += len(labels)
+    if n_samples == 0:
+        raise ValueError("no batches: there is nothing to train on")
+    return total / n_samples

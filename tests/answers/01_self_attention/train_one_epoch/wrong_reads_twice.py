@@ -1,0 +1,24 @@
+"""Mistake: goes through the batches twice.
+Message: once
+"""
+
+from torch import nn
+
+
+def train_one_epoch(model, batches, optimizer, loss_fn, max_norm=1.0):
+    model.train()
+    total, n_samples = 0.0, 0
+    if not any(True for _ in batches):
+        raise ValueError("no batches")
+    for tokens, labels in batches:
+        optimizer.zero_grad()
+        logits, _ = model(tokens)
+        loss = loss_fn(logits, labels)
+        loss.backward()
+        nn.utils.clip_grad_norm_(model.parameters(), max_norm)
+        optimizer.step()
+        total += loss.item() * len(labels)
+        n_samples += len(labels)
+    if n_samples == 0:
+        raise ValueError("no batches: there is nothing to train on")
+    return total / n_samples
