@@ -94,10 +94,10 @@ def causes_of(
     found by both.
     """
     effects = np.zeros(len(texts))
-    minutes = np.asarray(minutes, dtype=float)
+    at = np.asarray(minutes, dtype=float)
     for row in causes[(causes["stay_id"] == stay_id) & causes["event_text"].notna()].itertuples():
-        close = np.abs(minutes - row.minutes_since_admission) < 0.01
-        here = [i for i in np.flatnonzero(close) if texts[i] == row.event_text]
+        close = np.abs(at - row.minutes_since_admission) < 0.01
+        here = [i for i in np.flatnonzero(close).tolist() if texts[i] == row.event_text]
         effects[here[:1]] = row.effect
     return effects
 

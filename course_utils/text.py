@@ -166,7 +166,7 @@ def _from_folder(folder: str) -> tuple[Any, torch.nn.Module]:
     with _quiet_transformers():
         config = AutoConfig.from_pretrained(folder, local_files_only=True)
         options: dict[str, Any] = {}
-        kind = AutoModel._model_mapping[type(config)]
+        kind: Any = AutoModel._model_mapping[type(config)]
         if "add_pooling_layer" in inspect.signature(kind.__init__).parameters:
             options["add_pooling_layer"] = False
         tokenizer = AutoTokenizer.from_pretrained(folder, local_files_only=True)
@@ -308,7 +308,8 @@ def cached_embeddings(
     ValueError
         If ``embed`` does not return one row for each text.
     """
-    length = max_length or model.config.max_position_embeddings
+    settings: Any = model.config
+    length: int = max_length or settings.max_position_embeddings
     function = embed or (lambda some, tok, net: embed_batch(some, tok, net, length))
     store = Path(folder)
     identity = [_identity(tokenizer, model), pooling, length]
@@ -336,7 +337,7 @@ def cached_embeddings(
                 _write(_place(store, key), vector)
             bar.update(len(batch))
     if not keys:
-        return torch.zeros(0, model.config.hidden_size, dtype=next(model.parameters()).dtype)
+        return torch.zeros(0, settings.hidden_size, dtype=next(model.parameters()).dtype)
     return torch.from_numpy(np.stack([rows[key] for key in keys]))
 
 

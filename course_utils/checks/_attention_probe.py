@@ -19,6 +19,8 @@ import torch
 from torch import Tensor, nn
 
 from course_utils.checks._core import call, fail, require, same
+from course_utils.checks._tensors import draw as _draw
+from course_utils.checks._tensors import options
 
 __all__ = ["build", "examine_dropout", "examine_heads", "examine_mask", "examine_masks", "run"]
 
@@ -38,9 +40,8 @@ def build(
     std: float | None = None,
 ) -> nn.Module:
     """Build the module, count its parameters and draw them anew (start values are free)."""
-    module = (
-        call(answer, d_model, num_heads, dropout) if dropout else call(answer, d_model, num_heads)
-    )
+    args, named = options(answer, **({"dropout": dropout} if dropout else {}))
+    module = call(answer, d_model, num_heads, *args, **named)
     require(isinstance(module, nn.Module), f"Expected an nn.Module, got {type(module).__name__}.")
     if any(nn.parameter.is_lazy(p) for p in module.parameters()):
         call(module, torch.zeros(1, 2, d_model))
@@ -62,15 +63,15 @@ def build(
     return module.to(dtype).eval()
 
 
-def draw(*shape: int, seed: int, dtype: torch.dtype = torch.float64) -> Tensor:
-    """Draw normal numbers."""
-    generator = torch.Generator().manual_seed(seed)
-    return torch.randn(*shape, generator=generator, dtype=torch.float64).to(dtype)
+def draw(*shape: int, seed: int) -> Tensor:
+    """Draw normal numbers in double precision."""
+    return _draw(*shape, seed=seed, dtype=torch.float64)
 
 
 def run(module: nn.Module, x: Tensor, mask: Tensor | None = None) -> tuple[Tensor, Tensor]:
     """Call the module; check kind, shape and dtype of what it returns."""
-    result = call(module, x) if mask is None else call(module, x, mask)
+    args, named = options(module, **({} if mask is None else {"attn_mask": mask}))
+    result = call(module, x, *args, **named)
     if not isinstance(result, tuple | list) or len(result) != 2:
         fail(f"Expected two values, out and weights, got {type(result).__name__}.")
     out, weights = result

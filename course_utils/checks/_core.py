@@ -174,6 +174,8 @@ def _unchanged(value: object, before: object) -> bool:
         )
     if type(value).__module__.startswith("pandas"):
         return bool(value.equals(before))  # type: ignore[attr-defined]
+    if isinstance(value, int | float | str):
+        return value == before or value != value
     return True
 
 
@@ -332,7 +334,7 @@ def same(
         got_array.astype(float)
     except (TypeError, ValueError, RuntimeError):
         fail(f"Expected {what} as {describe(want)}, got {type(got).__name__} {describe(got)}.")
-    named = _named_mistake(got_array, mistakes, rtol, atol)
+    named = _named_mistake(got_array, want_array, mistakes, rtol, atol)
     if got_array.shape != want_array.shape:
         fail(f"Expected {what} with shape {want_array.shape}, got shape {got_array.shape}.", named)
     if dtype and isinstance(want, torch.Tensor) and got.dtype != want.dtype:
@@ -353,12 +355,20 @@ def same(
 
 
 def _named_mistake(
-    got: np.ndarray, mistakes: Mapping[str, Any] | None, rtol: float | None, atol: float | None
+    got: np.ndarray,
+    want: np.ndarray,
+    mistakes: Mapping[str, Any] | None,
+    rtol: float | None,
+    atol: float | None,
 ) -> str | None:
+    near = max(rtol or 0, 1e-4), max(atol or 0, 1e-5)
     for words, value in (mistakes or {}).items():
         wrong = _as_array(value)
-        fits = wrong.shape == got.shape and wrong.size > 0
-        if fits and _close(got, wrong, max(rtol or 0, 1e-4), max(atol or 0, 1e-5)).all():
+        if wrong.shape != got.shape or wrong.size == 0:
+            continue
+        if wrong.shape == want.shape and _close(wrong, want, *near).all():
+            continue  # here the mistake changes nothing, so it explains nothing
+        if _close(got, wrong, *near).all():
             return words
     return None
 

@@ -10,6 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from course_utils.checks._core import CheckFailed, call, fail, require, same
+from course_utils.checks._tensors import options
 
 __all__ = ["examine_embedding"]
 
@@ -44,8 +45,8 @@ def examine_embedding(
     seed: int,
 ) -> None:
     """Check both summands, their sizes, the pad row before and after training, and the device."""
-    args = (vocab_size, d_model, max_len) if pad_id == 0 else (vocab_size, d_model, max_len, pad_id)
-    module = call(answer, *args)
+    args, named = options(answer, **({"pad_id": pad_id} if pad_id else {}))
+    module = call(answer, vocab_size, d_model, max_len, *args, **named)
     require(isinstance(module, nn.Module), f"Expected an nn.Module, got {type(module).__name__}.")
     module.train()
     code = _code(max_len, d_model).float()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 import torch
@@ -10,6 +10,7 @@ import torch._dynamo  # the first optimizer imports it: better here than within 
 from torch import Tensor, nn
 
 from course_utils.checks._core import CheckFailed, call, fail, same
+from course_utils.checks._tensors import options
 
 __all__ = [
     "Stream",
@@ -134,6 +135,12 @@ class _WatchedSGD(torch.optim.SGD):
             seen = f"{where} have a total norm of {norm:.4g}, expected {total:.4g}"
         seen += f" (raw {_norm(raw):.4g}, max_norm={self.max_norm:g})."
         ahead = len(self.model.seen) - self.steps - 1
+        if not self.model.seen:
+            fail(
+                "optimizer.step() ran before the model saw anything: its parameters have no "
+                "gradient.",
+                "train the model that was given, not a copy; forward and backward come first",
+            )
         if ahead < 0:
             fail(seen, "this batch had a step already: one step a batch")
         if ahead > 0 and not torch.equal(self.model.seen[0], self.model.seen[-1]):
@@ -258,10 +265,10 @@ def examine_epoch(
         p.grad = torch.full_like(p, 0.7)
     optimizer = _WatchedSGD(model, batches, 1.0 if max_norm is None else max_norm)
     loss_fn, stream = watched_loss(batches), Stream(batches)
-    args = () if max_norm is None else (max_norm,)
+    args, named = options(answer, **({} if max_norm is None else {"max_norm": max_norm}))
     source: Any = list(batches) if as_list else stream
     try:
-        mean = call(answer, model, source, optimizer, loss_fn, *args)
+        mean = call(answer, model, source, optimizer, loss_fn, *args, **named)
     except CheckFailed as error:
         _explain(error, stream)
     _examine_notes(model, optimizer, stream, batches, as_list)
@@ -348,7 +355,8 @@ def _examine_mean(mean: Any, values: list[float], sizes: tuple[int, ...]) -> Non
 
 def examine_empty(answer: Callable[..., Any], *, seed: int) -> None:
     """Check that an epoch without batches raises ValueError."""
-    for empty in ([], iter(())):
+    empties: tuple[Iterable[Batch], ...] = ([], iter(()))
+    for empty in empties:
         model = WatchedModel(seed)
         optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
         try:

@@ -259,7 +259,8 @@ def bells_of(
     row, _ = np.nonzero(inside)
     shift = (middle[inside] - centre[inside] * rate).astype(np.float32)
     scale = (-0.5 / (width[inside] * rate) ** 2).astype(np.float32)
-    bell: NDArray[np.float32] = shift[:, None] + np.arange(-reach, reach + 1, dtype=np.float32)
+    offsets = np.arange(-reach, reach + 1, dtype=np.float32)
+    bell: NDArray[np.float32] = np.add(shift[:, None], offsets, dtype=np.float32)
     bell *= bell
     bell *= scale[:, None]
     np.exp(bell, out=bell)
@@ -302,8 +303,8 @@ def noise_for(
         flat += wave * (np.float32(levels["wander"]) / peak)[:, None]
     if levels.get("mains", 0.0):
         phase = rng.uniform(0, 2 * np.pi, len(flat))
-        weight = levels["mains"] * np.stack([np.cos(phase), np.sin(phase)], axis=1)
-        flat += np.einsum("nf,ft->nt", weight.astype(np.float32), bases.mains)
+        turn = levels["mains"] * np.stack([np.cos(phase), np.sin(phase)], axis=1)
+        flat += np.einsum("nf,ft->nt", turn.astype(np.float32), bases.mains)
     white, muscle = levels.get("white", 0.0), np.array(levels.get("muscle", 0.0))
     if "muscle_snr_db" in levels:
         muscle = clean.std(axis=-1, keepdims=True) * 10.0 ** (-levels["muscle_snr_db"] / 20.0)

@@ -253,10 +253,10 @@ class Tables:
                 cues.append((number, len(before), len(cue[1].split())))
         kinds, deciding = [-1] * SLOTS, [(0, 0, 0)] * SLOTS
         for i, slot in enumerate(slots):
-            name, _, number = slot.partition(":")
+            name, _, which = slot.partition(":")
             kinds[i] = KINDS.index(name)
             if name != "plain":
-                deciding[i] = cues[int(number or 0)]
+                deciding[i] = cues[int(which or 0)]
         texts = [self._phrase(" ".join(re.sub(r"[\[\]]", "", p).split())) for p in pieces]
         texts += [self._phrase("")] * (SLOTS + 1 - len(texts))
         return (texts, kinds, *map(list, zip(*deciding, strict=True)))

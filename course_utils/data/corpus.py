@@ -180,9 +180,9 @@ class _Writer:
         if "{L}" in template:
             text = self.fill(template, L=self.listing(chosen, negated))
         else:
-            names = [self.name(f) for f in chosen]
+            called = [self.name(f) for f in chosen]
             position = iter(range(template.count("{f}")))
-            template = re.sub(r"\{f\}", lambda _: names[next(position) % len(names)], template)
+            template = re.sub(r"\{f\}", lambda _: called[next(position) % len(called)], template)
             text = self.fill(template)
         return (text, [], chosen) if negated else (text, chosen, [])
 
@@ -266,7 +266,8 @@ def make_clinical_corpus(
     for note in range(n_samples):
         parts = [writer.fill(writer.pick(words.OPENERS))] if writer.random() < 0.3 else []
         if writer.random() < 0.7:
-            plus, minus = [], []
+            plus: list[int] = []
+            minus: list[int] = []
             for finding in writer.sample(range(N_TRAIN_FINDINGS), 1 + writer.below(4)):
                 usual = writer.random() < 0.85
                 (minus if words.USUALLY_NEGATED[finding] == usual else plus).append(finding)
@@ -337,16 +338,16 @@ def make_assertion_sentences(
         text, start = prefix + sentence, start + len(prefix)
         number = template + len(asserted) * negated
         rows.append((text, text[start : start + len(name)], start, finding, number, negated))
-    texts, names, start, finding, template, negated = zip(*rows, strict=True) if rows else ((),) * 6
-    starts = np.array(start, dtype=np.int64)
+    columns = list(zip(*rows, strict=True)) if rows else [()] * 6
+    starts = np.array(columns[2], dtype=np.int64)
     return AssertionSentences(
-        texts,
-        names,
+        columns[0],
+        columns[1],
         starts,
-        starts + np.array([len(name) for name in names], dtype=np.int64),
-        np.array(finding, dtype=np.int64),
-        np.array(template, dtype=np.int64),
-        np.array(negated, dtype=bool),
+        starts + np.array([len(name) for name in columns[1]], dtype=np.int64),
+        np.array(columns[3], dtype=np.int64),
+        np.array(columns[4], dtype=np.int64),
+        np.array(columns[5], dtype=bool),
     )
 
 

@@ -185,7 +185,7 @@ def _draw_timeline(
     """Patients, admissions, ages, outcomes and times; and the true log-odds, (N,)."""
     effects = planted_effects(planted)
     both = (planted["high lactate"] >= 0) & (planted["norepinephrine"] >= 0)
-    logit = INTERCEPT + sum(effects.values())
+    logit: np.ndarray = INTERCEPT + np.sum(list(effects.values()), axis=0)
     logit = logit - EFFECTS["high lactate and norepinephrine"] * both  # counted at both events
     logit = logit - effects["vancomycin"]  # counted at the culture
     # Patients: a survivor may come back months later, older, with a risk of the new stay's own.
@@ -207,7 +207,7 @@ def _draw_timeline(
         died[i] = luck[i] < 1 / (1 + np.exp(-logit[i]))
     # Length of stay: the dying leave sooner. A quarter of them die on the ward, days later.
     in_unit = died & (rng.random(n) < 0.75)
-    rest = np.exp(rng.normal(np.log(np.where(in_unit, 1200, 3200)), 0.9, n))
+    rest = np.exp(rng.normal(np.log(np.where(in_unit, 800, 4000)), 0.7, n))
     minutes = WINDOW_MINUTES + 20 + np.minimum(rest, 40 * 1440).astype(np.int64)
     later = np.where(in_unit, 0, rng.integers(120, 10 * 1440, n))
     eligible = (patient, intime, minutes, died, minutes + later, age)

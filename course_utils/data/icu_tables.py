@@ -61,12 +61,12 @@ def row_pieces(kind: int, item: int, tick: int, gap: int) -> tuple[str | None, .
     if kind != 2:
         itemid, label = (PROCEDURES if kind == 1 else INGREDIENTS)[item]
         return (label or str(itemid),)
-    itemid, label, unit, decimals, low, high, _, _ = LABS[item]
+    labid, name, in_units, decimals, low, high, _, _ = LABS[item]
     if tick == UNKNOWN_VALUE:
-        return label or str(itemid), None, unit, None
+        return name or str(labid), None, in_units, None
     value = tick / 10**decimals
     flag = None if low <= value <= high else "abnormal"
-    return label or str(itemid), f"{value:.{decimals}f}", unit, flag
+    return name or str(labid), f"{value:.{decimals}f}", in_units, flag
 
 
 def _texts(rows: Rows) -> np.ndarray:
@@ -105,7 +105,7 @@ def causes_table(timeline: Timeline, planted: dict[str, np.ndarray], rows: Rows)
     from course_utils.data.icu import planted_effects
 
     inside = rows["planted"] & (rows["minutes"] < WINDOW_MINUTES)
-    parts = []
+    parts: list[tuple] = []
     first = np.flatnonzero(inside)
     texts = _texts({name: values[first] for name, values in rows.items()})
     times = known_at(timeline, rows)[first] - timeline.intime[rows["stay"][first]]
@@ -174,7 +174,7 @@ def write_tables(
 
 
 def _or_none(values: np.ndarray, keep: np.ndarray) -> np.ndarray:
-    return np.where(keep, values.astype(object), None)
+    return np.where(keep, values.astype(object), np.array(None, dtype=object))
 
 
 def _stay_frames(timeline: Timeline, rng: np.random.Generator) -> dict[str, pd.DataFrame]:
@@ -267,8 +267,12 @@ def _event_frames(
             "lost": _without_storetime(rows),
             "type": rows["type"],
             "key": pd.MultiIndex.from_arrays(
-                [rows["type"], rows["item"], np.where(rows["type"] == 2, rows["tick"], 0)]
-                + [_gap(rows)]
+                [
+                    rows["type"],
+                    rows["item"],
+                    np.where(rows["type"] == 2, rows["tick"], 0),
+                    _gap(rows),
+                ]
             ).to_flat_index(),
         }
     )
@@ -306,7 +310,8 @@ def _times(part: pd.DataFrame, table: str) -> pd.DataFrame:
 
 def _prescription(kind: int, item: int, tick: int, gap: int) -> dict[str, object]:
     names = ("drug", "dose_val_rx", "dose_unit_rx", "route")
-    return dict(zip(names, row_pieces(kind, item, tick, gap), strict=True)) | {"drug_type": "MAIN"}
+    row: dict[str, object] = dict(zip(names, row_pieces(kind, item, tick, gap), strict=True))
+    return row | {"drug_type": "MAIN"}
 
 
 def _procedure(kind: int, item: int, tick: int, gap: int) -> dict[str, object]:

@@ -120,7 +120,7 @@ def tags(cell: NotebookNode) -> list[str]:
 
 
 def read_source(root: Path, name: str) -> NotebookSource:
-    """Read ``solutions/<name>/<name>.py``.
+    """Read ``solutions/<name>/<name>.py``; a cell tagged ``install`` gets the common install cell.
 
     Raises
     ------
@@ -136,7 +136,10 @@ def read_source(root: Path, name: str) -> NotebookSource:
     )
     notebook.nbformat, notebook.nbformat_minor = 4, 5
     seen: Counter[str] = Counter()
+    install = root / "solutions" / "install_cell.py"
     for cell in notebook.cells:
+        if "install" in tags(cell):
+            cell.source = install.read_text(encoding="utf-8").rstrip()
         cell.metadata.pop("lines_to_next_cell", None)
         cell.id = _cell_id(cell, seen)
     return NotebookSource(name, notebook)

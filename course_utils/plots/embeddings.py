@@ -64,7 +64,7 @@ def accuracy_by_layer(
     ax.axhline(chance, color="black", linestyle="--", linewidth=1, label="guessing")
     layers = sorted({int(layer) for table in tables.values() for layer in table["layer"]})
     ax.set_xticks(layers, ["static (0)" if layer == 0 else str(layer) for layer in layers])
-    ax.set(xlabel="layer", ylabel="accuracy on templates never seen", ylim=(0, 1.03), title=title)
+    ax.set(xlabel="layer", ylabel="accuracy on held-out groups", ylim=(0, 1.03), title=title)
     ax.legend(fontsize=9, loc="center left", bbox_to_anchor=(1.0, 0.5))
     return ax
 

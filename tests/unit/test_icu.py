@@ -61,7 +61,8 @@ def test_eligible_stays_and_outcomes(stays: IcuStays) -> None:
 def test_deaths_are_consistent(stays: IcuStays) -> None:
     for query in (
         "SELECT count(*) FROM admissions WHERE (deathtime IS NULL) != (hospital_expire_flag = 0)",
-        "SELECT count(*) FROM admissions WHERE (discharge_location = 'DIED') != (hospital_expire_flag = 1)",
+        "SELECT count(*) FROM admissions"
+        " WHERE (discharge_location = 'DIED') != (hospital_expire_flag = 1)",
         "SELECT count(*) FROM admissions JOIN patients USING (subject_id)"
         " WHERE hospital_expire_flag = 1 AND dod IS DISTINCT FROM deathtime::DATE",
         "SELECT count(*) FROM icustays JOIN admissions USING (hadm_id) WHERE outtime > dischtime",
@@ -81,10 +82,11 @@ def test_the_data_have_the_difficulties_of_real_ones(stays: IcuStays) -> None:
         "SELECT count(*) FROM labevents WHERE storetime IS NULL",
         "SELECT count(*) FROM labevents WHERE hadm_id IS NULL",
         "SELECT count(*) FROM labevents WHERE value IS NULL",
-        "SELECT count(*) FROM labevents l LEFT JOIN d_labitems d USING (itemid) WHERE d.itemid IS NULL",
+        "SELECT count(*) FROM labevents LEFT JOIN d_labitems d USING (itemid) WHERE label IS NULL",
         "SELECT count(*) FROM icustays WHERE outtime IS NULL",
         "SELECT count(*) FROM prescriptions WHERE dose_unit_rx IS NULL",
-        "SELECT count(*) FROM labevents JOIN admissions USING (subject_id) WHERE storetime > deathtime",
+        "SELECT count(*) FROM labevents JOIN admissions USING (subject_id)"
+        " WHERE storetime > deathtime",
     ):
         assert rows(stays.connection, query)[0][0] > 0, query
     events = stays.events()
@@ -125,7 +127,8 @@ def test_causes_explain_the_risk(stays: IcuStays) -> None:
 
 def test_same_seed_same_stays(stays: IcuStays) -> None:
     again = make_icu_stays(400, random_state=1, events_per_stay=60)
-    assert (again.stay_id == stays.stay_id).all() and (again.outcome == stays.outcome).all()
+    assert (again.stay_id == stays.stay_id).all()
+    assert (again.outcome == stays.outcome).all()
     np.testing.assert_allclose(again.risk, stays.risk, atol=1e-6)
     for table in TABLES:
         query = f"FROM {table} ORDER BY ALL"
@@ -140,9 +143,9 @@ def test_integers_do_not_drift() -> None:
 
 
 def test_global_random_state_is_left_alone() -> None:
-    before = np.random.get_state()[1].copy()
+    before = np.random.get_state()[1].copy()  # noqa: NPY002
     make_icu_stays(5, random_state=0)
-    assert (np.random.get_state()[1] == before).all()
+    assert (np.random.get_state()[1] == before).all()  # noqa: NPY002
 
 
 @pytest.mark.parametrize("n_stays", [0, 1, 2])
@@ -200,7 +203,8 @@ def test_both_date_forms_types_and_missing_tables(tmp_path, capsys) -> None:
     )
     opened = connect_mimic(tmp_path)
     said = capsys.readouterr().out
-    assert "prescriptions is empty" in said and "d_items is empty" in said
+    assert "prescriptions is empty" in said
+    assert "d_items is empty" in said
     assert rows(opened, "SELECT intime::VARCHAR, hadm_id, los FROM icustays ORDER BY stay_id") == [
         ("2180-05-06 01:02:00", 2, 3.1),
         ("2180-12-31 23:59:00", None, None),
@@ -216,7 +220,8 @@ def test_both_date_forms_types_and_missing_tables(tmp_path, capsys) -> None:
     ]
     assert rows(opened, "SELECT count(*) FROM prescriptions") == [(0,)]
     names = dict(row[:2] for row in rows(opened, "DESCRIBE prescriptions"))
-    assert names["starttime"] == "TIMESTAMP" and names["subject_id"] == "BIGINT"
+    assert names["starttime"] == "TIMESTAMP"
+    assert names["subject_id"] == "BIGINT"
 
 
 @pytest.mark.parametrize(
@@ -321,8 +326,10 @@ def test_models_ignore_padding_and_the_future() -> None:
     changed = torch.where(is_event[..., None], events, 7.0)
     logits, weights = risk(events, static, is_event, need_weights=True)
     torch.testing.assert_close(risk(changed, static, is_event), logits)
-    assert len(weights["layers"]) == 4 and weights["pooling"].shape == (2, 4, 6)
-    assert logits.isfinite().all() and (weights["pooling"][1] == 0).all()
+    assert len(weights["layers"]) == 4
+    assert weights["pooling"].shape == (2, 4, 6)
+    assert logits.isfinite().all()
+    assert (weights["pooling"][1] == 0).all()
     step = IcuStepModel(5, 3, d_model=16, d_ff=16).eval()
     later = events.clone()
     later[:, 3:] = 0

@@ -113,7 +113,9 @@ def test_a_hub_that_never_answers_costs_seconds(cache, monkeypatch, capsys):
         began = time.perf_counter()
         text.load_clinical_encoder()
         assert time.perf_counter() - began < 5
-    assert "in time" in capsys.readouterr().out
+    said = capsys.readouterr().out
+    assert "ships with the course" in said
+    assert "in time" in said or "Timeout" in said
 
 
 def test_offline_variable_is_respected(cache, monkeypatch, capsys):

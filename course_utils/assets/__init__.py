@@ -1,0 +1,1 @@
+"""Files that ship with the course, and the scripts that make them."""

@@ -1,0 +1,2132 @@
+# ---
+# jupyter:
+#   jupytext:
+#     text_representation:
+#       extension: .py
+#       format_name: percent
+#   kernelspec:
+#     display_name: Python 3
+#     language: python
+#     name: python3
+# ---
+
+# %% [markdown]
+# # 03 Multimodal fusion: table, film, ECG and text of one patient
+#
+# At the bedside nobody decides from one source. A table of laboratory values, a chest film, an
+# electrocardiogram (ECG) and a written report describe the same patient in four languages. In this
+# notebook you learn to bring them together, and to find out when that does not help.
+#
+# | Part | What you build | Minutes |
+# | --- | --- | --- |
+# | 1 Aligning films and reports | `info_nce`, `retrieval_recall` | 30 |
+# | 2 The ECG as a signal | `preprocess_ecg`, `detect_r_peaks`, `heart_rate_features` | 60 |
+# | 3 Fusing modalities | `late_fusion`, `IntermediateFusion` | 40 |
+# | 4 A small vision-language model | `clip_loss` | 30 |
+# | 5 Attention between modalities | `CrossAttentionFusion` | 30 |
+# | 6 Your judgement | a written answer | 15 |
+#
+# **Budget:** about three and a half hours of yours; about three minutes of one CPU core. A GPU is
+# used where there is one and is not needed.
+#
+# You need notebook 01 (attention, masks) and the films of notebook 02. As everywhere in this course,
+# a mask is `True` where something is there. All patients, films and ECGs here are synthetic: we know
+# the truth about each, so we can score every step. Results on real patients need real data.
+
+# %% tags=["install"]
+# install cell
+
+# %% tags=["imports"]
+import math
+import os
+from collections.abc import Callable, Sequence
+
+import matplotlib.pyplot as plt
+import numpy as np
+import pandas as pd
+import torch
+import torch.nn.functional as F
+from scipy import signal as sps
+from sklearn.linear_model import LogisticRegression
+from sklearn.metrics import roc_auc_score
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
+from torch import nn
+
+from course_utils import checks, claims, layers, metrics, plots, training
+from course_utils.checks import multimodal_fusion_ecg as judge
+from course_utils.data import patients as patient_data
+from course_utils.data.ecg import RHYTHMS, WAVES, make_ecg, score_r_peaks
+from course_utils.data.ecg_records import read_record
+from course_utils.data.patients import make_patients
+from course_utils.data.radiology import VOCABULARY, make_chest_films
+from course_utils.plots import ecg as ecg_plots
+
+NOTEBOOK = "03_multimodal_fusion_ecg"
+SEED = claims.seed()
+DEVICE = training.pick_device()
+plots.use_style()
+checks.setup()
+
+# %% [markdown]
+# The training sets of this notebook are made here, once: films with reports, ECGs with rhythms. Every
+# generator takes a seed, so you and your neighbour see the same patients.
+
+# %%
+print("Running on", training.describe_device(DEVICE))
+films = make_chest_films(3200, random_state=1000 + SEED)
+REPORTS = films.texts()
+print(f"{len(films)} films, {len(set(REPORTS))} different reports; the first: {REPORTS[0]}")
+
+# %% [markdown]
+# ## 1 Aligning films and reports
+#
+# Two encoders, one for films and one for reports, are *aligned* when a film and its own report get
+# similar vectors and a film and a stranger's report do not. **Contrastive learning** trains exactly
+# this: within a batch of N pairs, each film has to pick its report among all N, and each report its
+# film. That is a classification with N classes, and its loss is called **InfoNCE**:
+#
+# $$\mathcal{L}_{i \to t} = -\frac1N \sum_i \log \frac{\exp(\cos(v_i, t_i) / \tau)}
+#   {\sum_j \exp(\cos(v_i, t_j) / \tau)}$$
+#
+# and the same from texts to images. The *temperature* $\tau$ says how sharp the choice is. At
+# $\tau = 0.001$ the exponent reaches 1000, and $e^{1000}$ is not a number a computer has.
+#
+# > **Exercise `info_nce`** · 6 points · 15 minutes · difficulty 2 of 5
+#
+# Build `info_nce(image_emb, text_emb, temperature=0.07)`:
+#
+# - `image_emb` and `text_emb` are tensors `(N, D)`; row i of one belongs to row i of the other;
+# - normalise the rows to length one inside, so similarities are cosines between -1 and 1;
+# - return three 0-d tensors `(total, image_to_text, text_to_image)`. `image_to_text` is the softmax
+#   over *texts*, averaged over the N images, in nats; `total` is the mean of the two directions;
+# - gradients reach both inputs, and everything stays finite at temperature 0.001 in single
+#   precision; one pair alone (N = 1) has nothing to choose from and loss 0;
+# - `F.cross_entropy` and `torch.logsumexp` are allowed. Keep the dtype of the input.
+
+
+# %% nbgrader={"grade": false, "grade_id": "info_nce", "locked": false, "schema_version": 3, "solution": true, "task": false}
+def info_nce(
+    image_emb: torch.Tensor, text_emb: torch.Tensor, temperature: float = 0.07
+) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+    """Contrastive loss of N pairs.
+
+    Shapes: image_emb (N, D), text_emb (N, D) -> total, image_to_text, text_to_image, each 0-d.
+    """
+    ### BEGIN SOLUTION
+    image = F.normalize(image_emb, dim=-1)
+    text = F.normalize(text_emb, dim=-1)
+    similarity = image @ text.T / temperature  # (N, N), rows images, columns texts
+    match = torch.arange(len(similarity), device=similarity.device)
+    image_to_text = F.cross_entropy(similarity, match)
+    text_to_image = F.cross_entropy(similarity.T, match)
+    return (image_to_text + text_to_image) / 2, image_to_text, text_to_image
+    ### END SOLUTION
+
+
+# %% nbgrader={"grade": true, "grade_id": "info_nce_check", "locked": true, "points": 6, "schema_version": 3, "solution": false, "task": false}
+checks.multimodal_fusion_ecg.info_nce(info_nce)
+### BEGIN HIDDEN TESTS
+with checks.hidden("info_nce"):
+    for n, d, t, seed in [(2, 3, 0.07, 21), (9, 4, 0.2, 22), (17, 32, 1.0, 23), (5, 2, 3.0, 24)]:
+        generator = torch.Generator().manual_seed(seed)
+        a, b = torch.randn(2, n, d, generator=generator, dtype=torch.float64) * 3 + 0.2
+        judge.assert_info_nce(info_nce, a, b * 0.1, t)
+        judge.assert_info_nce(info_nce, a.float(), b.float(), t)
+    generator = torch.Generator().manual_seed(25)
+    a = torch.randn(12, 8, generator=generator)
+    noisy = a + 0.5 * torch.randn(12, 8, generator=generator)
+    for t in (1e-3, 3e-3, 0.01):
+        judge.assert_info_nce(info_nce, a, noisy, t)
+        judge.assert_info_nce(info_nce, a, -noisy, t)  # matches are the least similar: large losses
+    judge.assert_info_nce(info_nce, 1e4 * a, 1e-3 * noisy, 0.07)
+    for one in (a[:1], a[:1].double()):
+        for value in judge._triple(info_nce, one, -one, 1e-3):
+            checks.same(float(value), 0.0, "the loss of a single pair", atol=1e-6)
+    order = torch.randperm(12, generator=generator)
+    before = judge._triple(info_nce, a, noisy)
+    after = judge._triple(info_nce, a[order], noisy[order])
+    checks.same(after[0], before[0], "the loss after shuffling the pairs", rtol=1e-4, atol=1e-5)
+### END HIDDEN TESTS
+
+# %% [markdown]
+# <details><summary>Hint 1</summary>
+#
+# Write down the matrix of all N × N cosines first. What is a row, what is a column, and where are
+# the right answers?
+# </details>
+# <details><summary>Hint 2</summary>
+#
+# Row i is a vector of logits over N classes and the right class is i. The other direction is the
+# same with the matrix transposed. `log(exp(x) / sum(exp(x)))` overflows; `log_softmax` subtracts the
+# largest entry first.
+# </details>
+# <details><summary>Hint 3: nearly all of it</summary>
+#
+# `s = F.normalize(image_emb, dim=-1) @ F.normalize(text_emb, dim=-1).T / temperature`, then
+# `F.cross_entropy(s, torch.arange(N))` for one direction and `s.T` for the other.
+# </details>
+
+# %% [markdown]
+# What does the loss say before anything is trained? Below, 12 "reports" are copies of the film vectors
+# with noise, as a lazy simulation would make them. They align without any training, so a low loss here
+# says nothing about learning. On the right, your loss at different temperatures beside the formula
+# typed naively: in single precision $e^{x}$ overflows at x = 88.7, so the naive version is lost for every
+# temperature below 1/88.7 = 0.011.
+
+# %% tags=["needs-answer"]
+generator = torch.Generator().manual_seed(SEED)
+toy_images = torch.randn(12, 32, generator=generator)
+toy_texts = toy_images + 0.5 * torch.randn(12, 32, generator=generator)
+temperatures = np.geomspace(1e-3, 1.0, 25)
+mine = [float(info_nce(toy_images, toy_texts, t)[0]) for t in temperatures]
+cosines = F.normalize(toy_images, dim=-1) @ F.normalize(toy_texts, dim=-1).T
+naive = [
+    float(-(e.diagonal() / e.sum(1)).log().mean())
+    for e in ((cosines / t).exp() for t in temperatures)
+]
+figure, (left, right) = plt.subplots(1, 2, figsize=(9, 3.8))
+names = [str(i) for i in range(12)]
+plots.heat_map(
+    cosines.numpy(),
+    rows=names,
+    columns=names,
+    ylabel="film",
+    xlabel="report",
+    colorbar="cosine similarity",
+    vmin=-1,
+    vmax=1,
+    cmap="RdBu_r",
+    ax=left,
+    title="pairs by construction",
+)
+right.loglog(temperatures, np.maximum(mine, 1e-9), "o-", label="info_nce")
+right.loglog(temperatures, np.maximum(naive, 1e-9), "x--", label="naive formula")
+right.set(xlabel="temperature", ylabel="loss in nats", title="loss, and where exp overflows")
+right.legend()
+plt.show()
+print(
+    "naive formula is not a number below temperature",
+    f"{max(t for t, v in zip(temperatures, naive, strict=True) if not math.isfinite(v)):.4f}",
+)
+
+# %% [markdown]
+# *Left: similarity of 12 films (rows) and 12 reports (columns); the diagonal stands out although nothing
+# was trained. Right: the loss falls with the temperature on the same embeddings, so losses at different
+# temperatures, or with different N, must not be compared.*
+
+# %% [markdown]
+# ### Did it learn? Retrieval
+#
+# A loss says little to a radiologist. *Retrieval* does: given a film, is its report among the k most
+# similar ones? The share of films for which it is, is **recall@k**; by chance it is k / N. Beware of
+# ties: an encoder that gives every report the same vector makes all similarities equal. It has learnt
+# nothing, yet `argmax` picks position 0 and rewards one pair, and an optimistic comparison rewards
+# all of them. So a tie counts *against*.
+#
+# > **Exercise `retrieval_recall`** · 4 points · 10 minutes · difficulty 2 of 5
+#
+# Build `retrieval_recall(similarity, k)`:
+#
+# - `similarity` is `(N, N)`, an array or a tensor of floats or integers; rows are images, columns
+#   are texts, the right match lies on the diagonal;
+# - a pair counts when **fewer than k other candidates score at least as high** as the match;
+# - return `(image_to_text, text_to_image)`, two Python floats between 0 and 1: the first searches
+#   along each row, the second down each column; k ≥ N gives 1.0.
+
+
+# %% nbgrader={"grade": false, "grade_id": "retrieval_recall", "locked": false, "schema_version": 3, "solution": true, "task": false}
+def retrieval_recall(similarity: np.ndarray | torch.Tensor, k: int) -> tuple[float, float]:
+    """Share of images whose text is among the first k, and of texts whose image is.
+
+    Shapes: similarity (N, N), rows images, columns texts -> two Python floats.
+    """
+    ### BEGIN SOLUTION
+    table = np.asarray(similarity)
+    match = np.diag(table)
+    # the match itself is one of those that score at least as high as it: take it off
+    better_texts = (table >= match[:, None]).sum(axis=1) - 1
+    better_images = (table >= match[None, :]).sum(axis=0) - 1
+    return float((better_texts < k).mean()), float((better_images < k).mean())
+    ### END SOLUTION
+
+
+# %% nbgrader={"grade": true, "grade_id": "retrieval_recall_check", "locked": true, "points": 4, "schema_version": 3, "solution": false, "task": false}
+checks.multimodal_fusion_ecg.retrieval_recall(retrieval_recall)
+
+
+### BEGIN HIDDEN TESTS
+def _recall_by_counting(table: np.ndarray, k: int) -> tuple[float, float]:
+    n, hits = len(table), [0, 0]
+    for i in range(n):
+        above = sum(table[i, j] >= table[i, i] for j in range(n) if j != i)
+        beside = sum(table[j, i] >= table[i, i] for j in range(n) if j != i)
+        hits[0], hits[1] = hits[0] + (above < k), hits[1] + (beside < k)
+    return hits[0] / n, hits[1] / n
+
+
+with checks.hidden("retrieval_recall"):
+    rng = np.random.default_rng(31)
+    for n in (1, 2, 5, 11):
+        for k in (1, 2, 5, 20):
+            smooth = rng.normal(size=(n, n)) + 1.5 * np.eye(n)
+            for table in (smooth, smooth.round(), rng.integers(0, 3, (n, n)), -smooth):
+                want = _recall_by_counting(table, k)
+                judge.assert_recall(retrieval_recall, table, k, want)
+                judge.assert_recall(retrieval_recall, torch.from_numpy(table), k, want)
+                judge.assert_recall(retrieval_recall, np.float32(table).T.copy().T, k, want)
+    close = np.full((6, 6), 1.0, dtype=np.float32)
+    close[np.diag_indices(6)] += np.float32(1e-5)  # a tie is a tie, close is not
+    judge.assert_recall(retrieval_recall, close, 1, (1.0, 1.0))
+    judge.assert_recall(retrieval_recall, -close, 1, (0.0, 0.0))
+    judge.assert_recall(retrieval_recall, np.full((5, 5), 7), 4, (0.0, 0.0))
+    judge.assert_recall(retrieval_recall, torch.full((5, 5), -3), 5, (1.0, 1.0))
+### END HIDDEN TESTS
+
+# %% [markdown]
+# <details><summary>Hint 1</summary>
+#
+# You need no sorting. Take one row: which number decides whether the pair counts, and what do you
+# compare it with?
+# </details>
+# <details><summary>Hint 2</summary>
+#
+# Compare the whole matrix with its diagonal, once as a column of numbers and once as a row. The
+# match always ties with itself.
+# </details>
+# <details><summary>Hint 3: nearly all of it</summary>
+#
+# `(table >= np.diag(table)[:, None]).sum(axis=1) - 1 < k` says for each image whether it counts; take
+# the mean. For texts use `[None, :]` and `axis=0`.
+# </details>
+
+# %% [markdown]
+# Recall as the noise grows, beside chance (k / N), and for an encoder that has collapsed to one vector:
+
+# %% tags=["needs-answer"]
+rng = np.random.default_rng(SEED)
+base = rng.normal(size=(200, 32))
+rows = []
+for noise in (0.5, 1.0, 2.0, 4.0, 8.0):
+    a = base / np.linalg.norm(base, axis=1, keepdims=True)
+    b = base + noise * rng.normal(size=base.shape)
+    b /= np.linalg.norm(b, axis=1, keepdims=True)
+    rows.append([retrieval_recall(a @ b.T, k)[0] for k in (1, 5, 10)])
+collapsed = [retrieval_recall(np.ones((200, 200)), k)[0] for k in (1, 5, 10)]
+table = pd.DataFrame(
+    [*rows, collapsed, [k / 200 for k in (1, 5, 10)]],
+    index=[*(f"noise {n}" for n in (0.5, 1, 2, 4, 8)), "collapsed", "chance"],
+    columns=["recall@1", "recall@5", "recall@10"],
+)
+ax = table.plot.bar(figsize=(8, 3.4), rot=30, width=0.8)
+ax.set(ylabel="share of films", title="Is a film's report among the first k of 200?")
+plt.show()
+
+# %% [markdown]
+# *Recall falls as reports carry less of their film; the collapsed encoder gets exactly nothing, because
+# ties count against it.*
+
+# %% [markdown]
+# ## 2 The ECG as a signal
+#
+# An electrocardiogram records the heart's electrical activity in millivolts. Each beat writes a **P** wave (the
+# atria are activated), the **QRS** complex (the ventricles) and a **T** wave (they recover). The time from
+# Q to the end of T shrinks as the heart speeds up, about with the cube root of the beat-to-beat
+# interval (Fridericia, 1920). Our generator places every wave, so the truth is known to the sample.
+
+# %%
+beat = make_ecg(1, heart_rate=68, sampling_rate=500, noise="none", random_state=2)
+waves = beat.wave_peaks[0]
+ax = ecg_plots.ecg_paper(
+    beat.clean[0, 0], 500, leads=["II"], duration_s=3.2, title="Sinus rhythm, lead II"
+)
+ecg_plots.mark_waves(ax, beat.clean[0, 0], 500, {w: waves[:, i] for i, w in enumerate(WAVES)})
+plt.show()
+
+# %% [markdown]
+# *Three beats on clinical paper: 25 mm/s and 10 mm/mV, so a small square is 40 ms wide and 0.1 mV high.
+# P, Q, R, S and T are marked where the generator put them.*
+#
+# Five rhythms, eight seconds each:
+
+# %%
+RHYTHM_LABELS = [name.replace("_", " ") for name in RHYTHMS]
+five = make_ecg(5, rhythm=RHYTHMS, random_state=5)
+for index, name in enumerate(RHYTHM_LABELS):
+    ecg_plots.ecg_paper(five.signals[index], 250, leads=["II"], duration_s=8, title=name)
+    plt.show()
+
+# %% [markdown]
+# *Bradycardia is slow, tachycardia fast. In atrial fibrillation the intervals are irregular, P waves are
+# absent and the baseline trembles. A ventricular ectopic beat comes early, is broad, has its T wave against
+# it, and a pause follows.*
+#
+# The **tachogram** shows the intervals alone:
+
+# %%
+long = make_ecg(5, duration_s=40, rhythm=RHYTHMS, random_state=1)
+ecg_plots.tachogram(
+    {n: long.beats(i) for i, n in enumerate(RHYTHM_LABELS)},
+    250,
+    title="Beat-to-beat intervals tell most rhythms apart",
+)
+plt.show()
+
+# %% [markdown]
+# *Intervals over 40 s. Sinus rhythms breathe gently; fibrillation is chaotic; ectopic beats make pairs of a short
+# and a long interval.*
+
+# %% [markdown]
+# ### Cleaning the signal
+#
+# Breathing and moving electrodes make the baseline wander below 0.5 Hz; mains hum sits at 50 or
+# 60 Hz; muscles crackle above 20 Hz. What the heart writes lies mostly between 0.5 and 40 Hz, so a
+# **band-pass filter** helps. Two traps: a filter that runs only forwards *delays*, and every wave
+# arrives late; and a filter written as one long polynomial, `(b, a)`, is numerically unstable when its
+# lower edge is a tiny part of the sampling rate. **Second-order sections**, run forwards and
+# backwards, avoid both:
+#
+# $$y = \frac{x_f - \bar{x}_f}{\mathrm{sd}(x_f)}, \qquad
+#   x_f = \text{bandpass}_{\leftarrow}(\text{bandpass}_{\rightarrow}(x - \text{line}))$$
+#
+# > **Exercise `preprocess_ecg`** · 5 points · 15 minutes · difficulty 2 of 5
+#
+# Build `preprocess_ecg(signal, sampling_rate, low=0.5, high=40.0)`:
+#
+# - `signal` is a NumPy array `(..., T)` of floats or integers with time on the last axis; the result
+#   is a NumPy array of the same shape, in the input's dtype when that is floating;
+# - remove the straight line through each lead, then apply a Butterworth band-pass of order 4 from
+#   `low` to `high` Hz as second-order sections, forwards and backwards;
+# - then give each lead mean 0 and standard deviation 1 (divide by N, not N - 1);
+# - a lead is *flat* when its range is at most $10^{-9}$ of its largest absolute value. A flat lead
+#   gives exact zeros, also when its neighbours are alive;
+# - you may rely on 0 < low < high < sampling_rate / 2 and T ≥ sampling_rate; 2000 Hz has to work.
+
+
+# %% nbgrader={"grade": false, "grade_id": "preprocess_ecg", "locked": false, "schema_version": 3, "solution": true, "task": false}
+def preprocess_ecg(
+    signal: np.ndarray, sampling_rate: float, low: float = 0.5, high: float = 40.0
+) -> np.ndarray:
+    """Detrend, band-pass without delay, and standardise each lead.
+
+    Shapes: signal (..., T) -> (..., T).  Units: sampling_rate, low and high in Hz.
+    """
+    ### BEGIN SOLUTION
+    signal = np.asarray(signal)
+    dtype = signal.dtype if signal.dtype.kind == "f" else np.float64
+    x = signal.astype(np.float64)
+    flat = np.ptp(x, axis=-1, keepdims=True) <= 1e-9 * np.abs(x).max(axis=-1, keepdims=True)
+    x = sps.detrend(x, axis=-1)
+    sections = sps.butter(4, [low, high], btype="bandpass", fs=sampling_rate, output="sos")
+    x = sps.sosfiltfilt(sections, x, axis=-1)
+    x -= x.mean(axis=-1, keepdims=True)
+    spread = np.where(flat, 1.0, x.std(axis=-1, keepdims=True))
+    return np.where(flat, 0.0, x / spread).astype(dtype)
+    ### END SOLUTION
+
+
+# %% nbgrader={"grade": true, "grade_id": "preprocess_ecg_check", "locked": true, "points": 5, "schema_version": 3, "solution": false, "task": false}
+checks.multimodal_fusion_ecg.preprocess_ecg(preprocess_ecg)
+### BEGIN HIDDEN TESTS
+with checks.hidden("preprocess_ecg"):
+    rng = np.random.default_rng(41)
+    for rate in (128.0, 360.0, 500, 1000.0, 2000.0):
+        judge.assert_filter(preprocess_ecg, rate, seconds=10.0)
+    for low, high in ((2.0, 20.0), (5.0, 15.0), (8.0, 30.0)):
+        judge.assert_band(preprocess_ecg, 250.0, low, high)
+    for rate, seed in ((125.0, 42), (360.0, 43)):
+        record = make_ecg(
+            2, sampling_rate=rate, duration_s=6, leads=("I", "V1"), noise="ward", random_state=seed
+        )
+        x = record.signals.astype(np.float64)
+        judge.assert_scaled(preprocess_ecg, x, rate)
+        judge.assert_scaled(preprocess_ecg, x[0, 0].astype(np.float32), rate)
+        judge.assert_scaled(preprocess_ecg, 1e-6 * x[1], rate)  # volts
+        judge.assert_scaled(preprocess_ecg, 1e-4 * x[0] + 20.0, rate)  # faint, not flat
+        judge.assert_line_invariant(preprocess_ecg, x, rate)
+        judge.assert_line_invariant(preprocess_ecg, x[0, 0, : int(rate)], rate)
+    short = rng.normal(size=(3, 1, 250))
+    judge.assert_scaled(preprocess_ecg, short, 250)
+    whisper = 1000 + 4e-7 * short[1, 0] / np.ptp(short[1, 0])
+    leads = np.stack([short[0, 0], np.full(250, -0.1), whisper])
+    judge.assert_scaled(preprocess_ecg, leads[None], 250.0, 1, 2)
+    judge.assert_scaled(preprocess_ecg, np.full(250, 0.7, dtype=np.float32), 250.0, 0)
+    judge.assert_scaled(preprocess_ecg, np.zeros((2, 300), dtype=np.int16), 250.0, 0, 1)
+    judge.assert_scaled(preprocess_ecg, rng.integers(0, 4096, (2, 700)).astype(np.int16), 250.0)
+### END HIDDEN TESTS
+
+# %% [markdown]
+# <details><summary>Hint 1</summary>
+#
+# SciPy has all the pieces in `scipy.signal` (here `sps`): one removes a line, one designs the filter,
+# one runs it both ways. Which argument of each says that time is the last axis?
+# </details>
+# <details><summary>Hint 2</summary>
+#
+# `sps.detrend`, `sps.butter(..., output="sos", fs=...)`, `sps.sosfiltfilt`. Decide which leads are flat
+# *before* filtering, on the raw numbers: after it, rounding noise looks like a signal.
+# </details>
+# <details><summary>Hint 3: nearly all of it</summary>
+#
+# `sos = sps.butter(4, [low, high], btype="bandpass", fs=sampling_rate, output="sos")`, then
+# `x = sps.sosfiltfilt(sos, sps.detrend(x, axis=-1), axis=-1)`; subtract the mean and divide by the
+# standard deviation with `axis=-1, keepdims=True`, and use `np.where(flat, 0, ...)`.
+# </details>
+
+# %% [markdown]
+# A lead from a busy ward, before and after your filter. On the left of each spectrum is the wander, and
+# the thin line at 50 Hz is the mains:
+
+# %% tags=["needs-answer"]
+ward = make_ecg(1, noise="ward", heart_rate=80, duration_s=20, random_state=3)
+raw = ward.signals[0, 0].astype(float)
+clean = preprocess_ecg(raw, 250.0)
+figure, axes = plt.subplots(2, 1, figsize=(8.4, 4.6), sharex=True)
+time = np.arange(len(raw)) / 250
+axes[0].plot(time, raw, linewidth=0.8)
+axes[0].set(ylabel="mV", title="before")
+axes[1].plot(time, clean, linewidth=0.8, color="C2")
+axes[1].set(xlabel="time in s", ylabel="standard deviations", title="after", xlim=(0, 8))
+plt.show()
+ecg_plots.spectra(
+    {"before": raw / raw.std(), "after": clean},
+    250,
+    band=(0.5, 40.0),
+    title="Power spectra before and after",
+)
+plt.show()
+
+# %% [markdown]
+# *The wander below 0.5 Hz is gone, the hum at 50 Hz much weaker (so close to the edge of the band, a notch filter would do
+# more), and the comb of the heart rate's harmonics between 1 and 30 Hz stays. Note what was lost as well: the result
+# is no longer in millivolts.*
+
+# %% [markdown]
+# ### Finding the beats
+#
+# Everything else about rhythm follows from the times of the R waves. A fixed height fails as soon as
+# the unit, the lead or the baseline changes, and `find_peaks(height=0.6)` on a signal scaled to 0-1
+# counts tall T waves as beats. What tells a QRS complex apart is not its height but its *steepness*:
+# most of its energy lies between about 5 and 25 Hz, where P, T and wander have little. Pan and Tompkins
+# (1985) built the classic detector on that:
+#
+# $$e(t) = \sqrt{\tfrac1w \textstyle\sum_{|u| < w/2} x_{\text{band}}(t + u)^2}$$
+#
+# It is blind to the sign, so it works upside down too; what is left is to say *where exactly* the R
+# peak lies, because a detector that is always 40 ms late is useless for heart-rate variability.
+#
+# > **Exercise `detect_r_peaks`** · 8 points · 30 minutes · difficulty 4 of 5
+#
+# Build `detect_r_peaks(signal, sampling_rate)`:
+#
+# - `signal` is one raw lead `(T,)`, floats or integers, in any unit, with any offset and either
+#   polarity, 125 to 1000 Hz, at least 5 s long;
+# - return a strictly ascending 1-D NumPy array of integer sample indices; a flat line gives an empty
+#   one. In an inverted lead, R is the main *downward* deflection;
+# - at 30, 75, 150 and 200 beats per minute, upright, inverted, with wander (0.8 of R) and with noise
+#   (white 0.1 of R, mains 0.1, T waves up to half of R), at least 95 % of the beats have to be found
+#   and 95 % of what is found have to be beats, within **50 ms**, with a median offset within 15 ms.
+#   Beats within 200 ms of either end are not scored; ectopic beats and fibrillation are not graded;
+# - your `preprocess_ecg` may be used; a ready-made detector may not (`scipy.signal.find_peaks` is fine).
+#
+# The stub gives you `block_threshold`: a height that follows the record, from the largest energy in
+# each block of 2.5 s. Band, energy, refractory period (no second beat within about 250 ms), refinement
+# and polarity are yours.
+
+
+# %% nbgrader={"grade": false, "grade_id": "detect_r_peaks", "locked": false, "schema_version": 3, "solution": true, "task": false}
+def detect_r_peaks(signal: np.ndarray, sampling_rate: float) -> np.ndarray:
+    """Sample indices of the R waves of one raw lead.
+
+    Shapes: signal (T,) -> (number of beats,) integers, ascending.  Units: sampling_rate in Hz.
+    """
+
+    def block_threshold(energy: np.ndarray, fraction: float, block_s: float = 2.5) -> np.ndarray:
+        """Height (T,) that a beat has to reach: a fraction of the typical largest energy nearby."""
+        size = min(len(energy), round(block_s * sampling_rate))
+        starts = np.arange(0, len(energy) - size + 1, size)
+        tops = np.array([energy[s : s + size].max() for s in starts])
+        nearby = np.array([np.median(tops[max(0, i - 2) : i + 3]) for i in range(len(tops))])
+        nearby = np.clip(nearby, 0.3 * np.median(tops), 3.0 * np.median(tops))
+        return fraction * np.interp(np.arange(len(energy)), starts + size / 2, nearby)
+
+    ### BEGIN SOLUTION
+    x = np.asarray(signal, dtype=np.float64)
+    if np.ptp(x) <= 1e-9 * np.abs(x).max():
+        return np.zeros(0, dtype=np.int64)
+    x = sps.detrend(x)
+
+    def band(low: float, high: float, order: int) -> np.ndarray:
+        sections = sps.butter(order, [low, high], btype="bandpass", fs=sampling_rate, output="sos")
+        return sps.sosfiltfilt(sections, x)
+
+    window = np.hanning(round(0.08 * sampling_rate) + 2)
+    power = sps.fftconvolve(band(6.0, 20.0, 3) ** 2, window / window.sum(), mode="same")
+    energy = np.sqrt(np.maximum(power, 0.0))
+    hits, _ = sps.find_peaks(
+        energy, height=block_threshold(energy, 0.35), distance=max(1, round(0.24 * sampling_rate))
+    )
+    # the R wave is the extreme near each hit, on the side where the larger deflections are
+    shape, reach = band(1.0, 35.0, 2), round(0.06 * sampling_rate)
+    near = [slice(max(0, hit - reach), hit + reach + 1) for hit in hits]
+    up = np.median([shape[part].max() for part in near] or [0.0])
+    down = np.median([-shape[part].min() for part in near] or [0.0])
+    upright = shape if up >= down else -shape
+    found = [part.start + int(upright[part].argmax()) for part in near]
+    return np.unique(np.array(found, dtype=np.int64))
+    ### END SOLUTION
+
+
+# %% nbgrader={"grade": true, "grade_id": "detect_r_peaks_check", "locked": true, "points": 8, "schema_version": 3, "solution": false, "task": false}
+checks.multimodal_fusion_ecg.detect_r_peaks(detect_r_peaks)
+
+
+### BEGIN HIDDEN TESTS
+def _drawn_otherwise(bpm: float, rate: float, seed: int, kind: str) -> tuple:
+    """A lead of triangles and half waves, in counts of a converter, and its R peaks."""
+    rng = np.random.default_rng(seed)
+    rr = 60 / bpm * rng.uniform(0.9, 1.1, int(bpm / 3) + 6)
+    times = np.cumsum(rr) - rr[0] * rng.uniform(0.2, 0.9)
+    times = times[times < 10.2]
+    t = np.arange(round(10 * rate)) / rate
+    x = np.zeros_like(t)
+    for beat, pause in zip(times, rr, strict=False):
+        u = t - beat
+        x += np.clip(1 - np.abs(u) / 0.026, 0, None)
+        x -= 0.15 * np.clip(1 - np.abs(u - 0.04) / 0.02, 0, None)
+        late = min(0.30, 0.55 * pause)
+        x += (0.45 if kind == "noise" else 0.25) * np.exp(-(((u - late) / (0.18 * late)) ** 2))
+        x += 0.1 * np.exp(-(((u + min(0.16, 0.3 * pause)) / 0.022) ** 2))
+    x = -x if kind == "inverted" else x
+    x += (0.1 if kind == "noise" else 0.01) * rng.standard_normal(len(t))
+    x += 0.1 * np.sin(2 * np.pi * 50 * t) * (kind == "noise")
+    x += 0.8 * np.sin(2 * np.pi * 0.25 * t + rng.uniform(0, 6)) * (kind == "wander")
+    beats = np.rint(times * rate).astype(np.int64)
+    return np.rint(1024 + 300 * x).astype(np.int64), beats[beats < len(t)]
+
+
+with checks.hidden("detect_r_peaks"):
+    drawn = []
+    for kind in ("upright", "inverted", "wander", "noise"):
+        for bpm in (30, 75, 150, 200):
+            x, beats = _drawn_otherwise(bpm, 360.0, 7 * bpm + len(kind), kind)
+            drawn.append((kind, bpm, judge.as_record(x, beats, 360.0)))
+    x, beats = _drawn_otherwise(150, 125.0, 3, "upright")
+    drawn.append(("125 Hz", 150, judge.as_record(x, beats, 125.0)))
+    judge.assert_detector(detect_r_peaks, drawn)
+### END HIDDEN TESTS
+
+# %% [markdown]
+# <details><summary>Hint 1</summary>
+#
+# Filter the lead to about 6-20 Hz, square it, and average over about 80 ms. Plot that beside the
+# lead: beats are mounds, whatever the polarity.
+# </details>
+# <details><summary>Hint 2</summary>
+#
+# `sps.find_peaks(energy, height=block_threshold(energy, 0.35), distance=...)` finds the mounds; the
+# distance is the refractory period in samples, shorter than the 300 ms between beats at 200 per
+# minute. The top of a mound is not the R wave: look for the extreme of a gently filtered lead (1-35 Hz)
+# within 60 ms of it.
+# </details>
+# <details><summary>Hint 3: nearly all of it</summary>
+#
+# For every mound take the largest and the smallest value nearby. If the median of the largest
+# beats the median size of the smallest, R points up: use `argmax`, otherwise `argmin`, around each mound, and
+# return `np.unique` of the indices. Leave early when `np.ptp(signal)` is nothing. Filter with
+# `sps.sosfiltfilt`, so nothing is delayed.
+# </details>
+
+# %% [markdown]
+# How good is it, and compared with what? Below, your detector beside `find_peaks` with a fixed height on
+# the signal scaled to 0-1, and beside NeuroKit2's (Makowski et al., 2021) where it is installed. The strict
+# 50 ms tolerance is there for a reason: at 150 ms a detector may be late all the time and look perfect.
+
+
+# %%
+def plain_find_peaks(signal: np.ndarray, rate: float) -> np.ndarray:
+    scaled = (signal - signal.min()) / np.ptp(signal)
+    return sps.find_peaks(scaled, height=0.6)[0]
+
+
+def neurokit(signal: np.ndarray, rate: float) -> np.ndarray:
+    cleaned = nk.ecg_clean(signal.astype(float), sampling_rate=int(rate))
+    return np.asarray(nk.ecg_peaks(cleaned, sampling_rate=int(rate))[1]["ECG_R_Peaks"])
+
+
+try:
+    import neurokit2 as nk
+except ImportError:
+    nk = None
+    print("NeuroKit2 is not installed (pip install neurokit2): its column is left out.")
+
+SETTINGS = {
+    "clean, 30-200 bpm": {"noise": "none"},
+    "inverted": {"noise": "none", "inverted": True},
+    "wander and tall T": {"noise": {"wander": 0.85, "white": 0.02}, "t_to_r": 0.5},
+    "muscle noise, 6 dB": {"noise": {"muscle_snr_db": 6.0}},
+    "muscle noise, 0 dB": {"noise": {"muscle_snr_db": 0.0}},
+}
+
+
+def pooled_scores(detector: Callable, records: list, tolerance_ms: float) -> tuple[float, float]:
+    counts = np.zeros(3)
+    for record in records:
+        for i in range(len(record)):
+            found = detector(record.signals[i, 0], record.sampling_rate)
+            score = score_r_peaks(
+                record.beats(i),
+                found,
+                record.sampling_rate,
+                tolerance_ms=tolerance_ms,
+                edge_ms=200,
+                n_steps=2500,
+            )
+            counts += [score["matched"], score["true"], score["found"]]
+    return counts[0] / counts[1], counts[0] / max(counts[2], 1)
+
+
+# %% tags=["needs-answer"]
+def compare_detectors() -> pd.DataFrame:
+    detectors = {"yours": detect_r_peaks, "find_peaks": plain_find_peaks}
+    detectors |= {"NeuroKit2": neurokit} if nk else {}
+    rows = {}
+    for name, settings in SETTINGS.items():
+        records = [
+            make_ecg(2, heart_rate=bpm, random_state=SEED + bpm, **settings)
+            for bpm in (30, 45, 75, 110, 150, 200)
+        ]
+        for who, detector in detectors.items():
+            for tolerance in (50.0, 150.0):
+                pair = pooled_scores(detector, records, tolerance)
+                rows[name, f"{who}, {tolerance:g} ms"] = "{:.2f} / {:.2f}".format(*pair)
+                if who == "yours" and tolerance == 50.0:
+                    scores[name] = min(pair)
+    return pd.Series(rows).unstack(sort=False)
+
+
+scores: dict[str, float] = {}
+print("sensitivity / precision")
+print(compare_detectors().to_string())
+worst_clean = min(scores["clean, 30-200 bpm"], scores["inverted"])
+claims.claim(NOTEBOOK, "detector_clean", worst_clean)
+claims.claim(NOTEBOOK, "detector_muscle_6db", scores["muscle noise, 6 dB"])
+noisy = make_ecg(1, heart_rate=75, inverted=True, noise={"muscle_snr_db": 6.0}, random_state=4)
+ax = ecg_plots.ecg_paper(noisy.signals[0, 0], 250, title="Inverted, 6 dB muscle noise")
+ecg_plots.mark_waves(
+    ax,
+    noisy.signals[0, 0],
+    250,
+    {"true R": noisy.beats(0), "found": detect_r_peaks(noisy.signals[0, 0], 250)},
+)
+plt.show()
+
+# %% [markdown]
+# *Above: a turned lead in noise, true and found beats. In the table, look at the fixed height: it is lost as soon as T
+# waves are tall or the lead is turned. If NeuroKit2 is there, compare 30 with 200 beats per minute and
+# turned leads before you trust any detector, ours included, outside the range where it was tested.*
+
+# %% [markdown]
+# ### From beats to rhythm
+#
+# The time between two R waves is the **RR interval**. Its mean gives the heart rate; how it varies
+# says much about the nervous system and about arrhythmia. The standard measures (Task Force of the
+# ESC and NASPE, 1996) are *SDNN*, the standard deviation of the intervals, *RMSSD*, the root mean
+# square of the differences between successive intervals, and *pNN50*, how many of these differences
+# exceed 50 ms:
+#
+# $$\mathrm{RMSSD} = \sqrt{\tfrac{1}{n-1} \textstyle\sum_i (RR_{i+1} - RR_i)^2}$$
+#
+# > **Exercise `heart_rate_features`** · 4 points · 10 minutes · difficulty 1 of 5
+#
+# Build `heart_rate_features(r_peaks, sampling_rate)`:
+#
+# - `r_peaks` is a NumPy array of ascending sample indices, integer or floating;
+# - return a dict of Python floats, from RR in **milliseconds**: `mean_hr` = 60000 / mean(RR) in beats per
+#   minute; `sdnn` (ddof 1) and `rmssd` in ms; `pnn50` in per cent (0-100) of the successive differences,
+#   counting those whose absolute value is above 50 ms;
+# - `mean_hr` needs two beats and the other three need three; below that, that value alone is nan.
+#   No beats at all raises nothing.
+
+
+# %% nbgrader={"grade": false, "grade_id": "heart_rate_features", "locked": false, "schema_version": 3, "solution": true, "task": false}
+def heart_rate_features(r_peaks: np.ndarray, sampling_rate: float) -> dict[str, float]:
+    """Heart rate and its variability.
+
+    Shapes: r_peaks (number of beats,) -> dict with mean_hr (bpm), sdnn, rmssd (ms), pnn50 (%).
+    """
+    ### BEGIN SOLUTION
+    rr = np.diff(np.asarray(r_peaks, dtype=np.float64)) * 1000.0 / sampling_rate
+    features = dict.fromkeys(("mean_hr", "sdnn", "rmssd", "pnn50"), float("nan"))
+    if len(rr) >= 1:
+        features["mean_hr"] = float(60000.0 / rr.mean())
+    if len(rr) >= 2:
+        step = np.diff(rr)
+        features["sdnn"] = float(rr.std(ddof=1))
+        features["rmssd"] = float(np.sqrt(np.mean(step**2)))
+        features["pnn50"] = float(100.0 * np.mean(np.abs(step) > 50.0))
+    return features
+    ### END SOLUTION
+
+
+# %% nbgrader={"grade": true, "grade_id": "heart_rate_features_check", "locked": true, "points": 4, "schema_version": 3, "solution": false, "task": false}
+checks.multimodal_fusion_ecg.heart_rate_features(heart_rate_features)
+### BEGIN HIDDEN TESTS
+from itertools import pairwise
+
+
+def _features_by_hand(beats: list[float], rate: float) -> dict[str, float]:
+    rr = [1000 * (b - a) / rate for a, b in pairwise(beats)]
+    step = [b - a for a, b in pairwise(rr)]
+    mean = sum(rr) / len(rr) if rr else float("nan")
+    if not step:
+        nan = float("nan")
+        return {"mean_hr": 60000 / mean, "sdnn": nan, "rmssd": nan, "pnn50": nan}
+    return {
+        "mean_hr": 60000 / mean,
+        "sdnn": math.sqrt(sum((v - mean) ** 2 for v in rr) / (len(rr) - 1)),
+        "rmssd": math.sqrt(sum(v * v for v in step) / len(step)),
+        "pnn50": 100 * sum(abs(v) > 50 for v in step) / len(step),
+    }
+
+
+with checks.hidden("heart_rate_features"):
+    rng = np.random.default_rng(51)
+    for n, rate, spread in ((3, 128.0, 9), (4, 360, 40), (25, 500.0, 17), (90, 1000, 60)):
+        # differences in samples are kept away from the border of exactly 50 ms
+        rr = rng.integers(round(0.7 * rate), round(0.7 * rate) + spread + 2, n - 1)
+        beats = np.concatenate([[17], 17 + np.cumsum(rr)])
+        gaps = np.abs(np.abs(np.diff(rr)) * 1000 / rate - 50)
+        want = _features_by_hand(beats.tolist(), rate)
+        if len(gaps) and gaps.min() < 1e-6:
+            want.pop("pnn50")
+        for kind in (np.int32, np.int64, np.float64, np.float32):
+            judge.assert_heart_rate(heart_rate_features, beats.astype(kind), rate, want)
+    for few in (0, 1, 2):
+        beats = np.array([100, 350])[:few]
+        want = _features_by_hand([100, 350][:few], 200.0)
+        judge.assert_heart_rate(heart_rate_features, beats, 200.0, want)
+    border = np.array([280, 1091, 1952, 2763, 3524])  # differences of exactly 50 ms
+    judge.assert_heart_rate(heart_rate_features, border, 1000, {"pnn50": 0.0})
+    even = {"mean_hr": 60.0, "sdnn": 0.0, "rmssd": 0.0, "pnn50": 0.0}
+    judge.assert_heart_rate(heart_rate_features, np.arange(0, 2500, 250), 250, even)
+### END HIDDEN TESTS
+
+# %% [markdown]
+# <details><summary>Hint 1</summary>
+#
+# `np.diff` of the beats gives intervals in samples, `np.diff` of the intervals the successive
+# differences. How many of each do you have with two beats?
+# </details>
+# <details><summary>Hint 2</summary>
+#
+# `rr = np.diff(r_peaks) * 1000 / sampling_rate`. The rate of the mean interval is not the mean of the
+# rates. NumPy's `std` divides by N unless you say `ddof=1`.
+# </details>
+# <details><summary>Hint 3: nearly all of it</summary>
+#
+# Start with a dict of nan. With at least one interval set `mean_hr`; with at least two set
+# `float(rr.std(ddof=1))`, `float(np.sqrt(np.mean(np.diff(rr) ** 2)))` and
+# `float(100 * np.mean(np.abs(np.diff(rr)) > 50))`.
+# </details>
+
+# %% [markdown]
+# ### Which rhythm? From features, and from the raw signal
+#
+# Two ways to classify 10 s of lead II into five rhythms. The first is your chain: detect beats, compute
+# four numbers, fit logistic regression. The second knows nothing about beats: a small network with two
+# convolutions, one self-attention block and attention pooling (all from `course_utils.layers`) reads the
+# signal itself. It will also serve as the ECG encoder in part 3.
+
+
+# %%
+class RhythmNet(nn.Module):
+    """Convolutions, self-attention over time, pooling: (B, T) -> logits (B, classes)."""
+
+    def __init__(self, width: int = 32, classes: int = len(RHYTHMS)) -> None:
+        super().__init__()
+        self.stem = nn.Sequential(
+            nn.Conv1d(1, 16, 9, stride=4, padding=4),
+            nn.GELU(),
+            nn.Conv1d(16, width, 7, stride=4, padding=3),
+            nn.GELU(),
+        )
+        self.position = layers.SinusoidalPositionalEncoding(width)
+        self.block = layers.EncoderBlock(width, 4, 2 * width)
+        self.pool = layers.AttentionPooling(width, 4)
+        self.head = nn.Linear(width, classes)
+
+    def features(self, x: torch.Tensor) -> torch.Tensor:
+        steps = self.stem(x[:, None]).transpose(1, 2)  # (B, T / 16, width)
+        return self.pool(self.block(self.position(steps))[0])[0][:, 0]
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return self.head(self.features(x))
+
+
+def standardised(signals: np.ndarray) -> torch.Tensor:
+    x = torch.from_numpy(signals)
+    return (x - x.mean(-1, keepdim=True)) / (x.std(-1, keepdim=True) + 1e-6)
+
+
+def batches_of(n: int, size: int, epoch: int) -> list[torch.Tensor]:
+    generator = torch.Generator().manual_seed(1000 * SEED + epoch)
+    return list(torch.randperm(n, generator=generator).split(size))
+
+
+# %% tags=["train"]
+rhythms = make_ecg(2500, rhythm="mixed", sampling_rate=125, random_state=2000 + SEED)
+rhythm_x = standardised(rhythms.signals[:, 0]).to(DEVICE)
+rhythm_y = torch.from_numpy(rhythms.rhythm).to(DEVICE)
+torch.manual_seed(SEED)
+rhythm_net = RhythmNet().to(DEVICE)
+training.fit(
+    rhythm_net,
+    lambda epoch: batches_of(2000, 64, epoch),
+    lambda model, rows: F.cross_entropy(model(rhythm_x[rows]), rhythm_y[rows]),
+    epochs=6,
+    lr=4e-3,
+    label="rhythm from the raw signal",
+)
+rhythm_net.eval()
+with torch.no_grad():
+    rhythm_guess = rhythm_net(rhythm_x[2000:]).argmax(-1).cpu().numpy()
+rhythm_truth = rhythms.rhythm[2000:]
+raw_accuracy = float((rhythm_guess == rhythm_truth).mean())
+claims.claim(NOTEBOOK, "rhythm_raw_accuracy", raw_accuracy)
+confusion = pd.crosstab(rhythm_truth, rhythm_guess, normalize="index").reindex(
+    index=range(5), columns=range(5), fill_value=0.0
+)
+plots.heat_map(
+    confusion.to_numpy(),
+    rows=RHYTHM_LABELS,
+    columns=RHYTHM_LABELS,
+    annotate=True,
+    ylabel="true rhythm",
+    xlabel="from the raw signal",
+    vmin=0,
+    vmax=1,
+    ax=plt.subplots(figsize=(7, 3.8))[1],
+)
+plt.show()
+
+# %% [markdown]
+# *Share of each true rhythm (rows) that the network calls what (columns).* Now your features on the same
+# records, the same split:
+
+
+# %% tags=["needs-answer"]
+def features_of(record, rows: range) -> np.ndarray:
+    found = [detect_r_peaks(record.signals[i, 0], record.sampling_rate) for i in rows]
+    values = [list(heart_rate_features(r, record.sampling_rate).values()) for r in found]
+    return np.nan_to_num(np.array(values))
+
+
+some = make_ecg(700, rhythm="mixed", sampling_rate=125, random_state=3000 + SEED)
+table_x = features_of(some, range(700))
+model = make_pipeline(StandardScaler(), LogisticRegression(max_iter=500))
+model.fit(table_x[:400], some.rhythm[:400])
+feature_accuracy = model.score(table_x[400:], some.rhythm[400:])
+claims.claim(NOTEBOOK, "rhythm_feature_accuracy", feature_accuracy)
+interval = metrics.wilson_interval(round(300 * feature_accuracy), 300)
+print(
+    f"95 % interval {interval[0]:.3f} to {interval[1]:.3f}; always the commonest: "
+    f"{np.bincount(some.rhythm[400:]).max() / 300:.2f}"
+)
+figure, ax = plt.subplots(figsize=(8, 3.6))
+for k, name in enumerate(RHYTHM_LABELS):
+    rows = some.rhythm == k
+    ax.scatter(table_x[rows, 0], table_x[rows, 2], s=10, label=name)
+ax.set(xlabel="heart rate in beats per minute", ylabel="RMSSD in ms")
+ax.legend(loc="upper left", bbox_to_anchor=(1.0, 1.0))
+plt.show()
+
+# %% [markdown]
+# *Heart rate and RMSSD already separate most rhythms. Four numbers that somebody understood are hard to
+# beat; a network on the raw signal was given 2000 records to find out what a beat is. What four
+# numbers cannot see is the shape of a beat: fibrillation and frequent ectopics look alike in RMSSD.*
+
+# %% [markdown]
+# ### A real record
+#
+# The same functions on record 100 of the MIT-BIH Arrhythmia Database (Moody and Mark, 2001), whose
+# beats two cardiologists annotated. It is read with `wfdb` from PhysioNet; without a network, set
+# `RECORD_FOLDER` to a folder with `100.hea`, `100.dat` and `100.atr`.
+
+# %%
+RECORD_FOLDER = os.environ.get("COURSE_ECG_FOLDER")  # or a path of yours
+try:
+    real = read_record("100", folder=RECORD_FOLDER, duration_s=60)
+    ecg_plots.ecg_paper(
+        real.signals[0],
+        real.sampling_rate,
+        leads=real.leads,
+        duration_s=6,
+        title="MIT-BIH record 100",
+    )
+    plt.show()
+except (ImportError, FileNotFoundError) as error:
+    real = None
+    print(f"The real record is skipped: {error}.")
+
+
+# %% tags=["needs-answer"]
+def try_on_record(record) -> None:
+    lead = record.signals[0, 0] if record is not None else np.zeros(2500)
+    found = detect_r_peaks(lead, 250.0 if record is None else record.sampling_rate)
+    if record is None:
+        print("No real record here; nothing to score.")
+        return
+    for tolerance in (50.0, 150.0):
+        score = score_r_peaks(record.beats(0), found, record.sampling_rate, tolerance_ms=tolerance)
+        print(f"{tolerance:g} ms: " + ", ".join(f"{k} {v:.4g}" for k, v in score.items()))
+    ecg_plots.tachogram({"annotated": record.beats(0), "found": found}, record.sampling_rate)
+    clean = preprocess_ecg(lead, record.sampling_rate)
+    ecg_plots.spectra(
+        {"before": lead / lead.std(), "after": clean}, record.sampling_rate, band=(0.5, 40.0)
+    )
+    plt.show()
+
+
+try_on_record(real)
+
+# %% [markdown]
+# ## 3 Fusing modalities
+#
+# Each of our patients has a table (age, pressure, lactate and so on, and which of two drugs was given), a
+# chest film and an ECG. Four hidden facts sit in them: *shock* (lactate in the table), *drug B* (table),
+# *fluid* (film: an effusion or a large heart) and *fibrillation* (ECG). The outcome is drawn from these
+# facts by one of several rules:
+#
+# - **additive**: shock, fluid and fibrillation each add to the risk;
+# - **interaction**: drug B helps those with fluid and harms those without; nothing else matters;
+# - **mixed**: both of these;
+# - **film useless**: shock, drug and fibrillation add up, the film is decoration.
+#
+# As the facts and chances are known, so is the best accuracy that *any* model can reach from any set
+# of modalities. "Fusion wins" is then not a slogan but a subtraction:
+
+# %%
+ceilings = pd.DataFrame(
+    {
+        label.replace("_", " "): {
+            " + ".join(chosen): patient_data.best_accuracy(label, chosen)
+            for chosen in [
+                ("table",),
+                ("film",),
+                ("ecg",),
+                ("table", "film"),
+                ("table", "ecg"),
+                ("film", "ecg"),
+                ("table", "film", "ecg"),
+            ]
+        }
+        for label in patient_data.LABELS
+    }
+)
+print("best possible accuracy")
+print(ceilings.round(3).to_string())
+example = make_patients(3, with_text=True, missing={"ecg": 0.5}, random_state=3)
+for line, there in zip(example.texts, example.available, strict=True):
+    print(dict(zip(patient_data.MODALITIES, there.tolist(), strict=True)), line)
+
+# %% [markdown]
+# With a pure interaction, film alone and table alone are worth a coin, and the two together 0.90. In the
+# additive case the three give 0.82 and any two no more than one: with two equal votes there are ties.
+
+# %% [markdown]
+# ### Late fusion, and patients who lack something
+#
+# *Early* fusion joins the inputs, *late* fusion joins the answers: each modality has its own model, and
+# their probabilities are averaged. It is simple, each model can be checked alone, and a missing
+# modality is just left out:
+#
+# $$p_n = \frac{\sum_m a_{nm} w_m p_{nm}}{\sum_m a_{nm} w_m}, \qquad a_{nm} = 1 \text{ where present}$$
+#
+# Real arrays mark what is missing by nan, and $0 \cdot \mathrm{nan}$ is nan.
+#
+# > **Exercise `late_fusion`** · 4 points · 10 minutes · difficulty 2 of 5
+#
+# Build `late_fusion(probabilities, weights=None, available=None)`:
+#
+# - `probabilities` is a list of M arrays `(N,)`, or of M tensors; the result `(N,)` is of the same kind
+#   and of the same floating dtype (integers give floats);
+# - `weights` `(M,)` are not negative, equal when None, need not sum to one, and are normalised over
+#   what *that patient* has;
+# - `available` `(N, M)`, True = present, everything when None. A missing entry may hold nan and must not
+#   matter; a patient who has nothing gets nan;
+# - for tensors, gradients flow to what is there and stay finite.
+
+
+# %% nbgrader={"grade": false, "grade_id": "late_fusion", "locked": false, "schema_version": 3, "solution": true, "task": false}
+def late_fusion(
+    probabilities: Sequence[np.ndarray] | Sequence[torch.Tensor],
+    weights: np.ndarray | torch.Tensor | None = None,
+    available: np.ndarray | torch.Tensor | None = None,
+) -> np.ndarray | torch.Tensor:
+    """Weighted mean of the probabilities over what each patient has.
+
+    Shapes: probabilities M times (N,), weights (M,), available (N, M) bool -> (N,).
+    """
+    ### BEGIN SOLUTION
+    if not isinstance(probabilities[0], torch.Tensor):
+        tensors = [torch.as_tensor(np.asarray(p)) for p in probabilities]
+        return late_fusion(tensors, weights, available).numpy()
+    p = torch.stack(list(probabilities), dim=1)  # (N, M)
+    p = p if p.is_floating_point() else p.double()
+    there = torch.ones_like(p, dtype=torch.bool)
+    if available is not None:
+        there = torch.as_tensor(available, dtype=torch.bool, device=p.device)
+    w = torch.ones(p.shape[1], dtype=p.dtype, device=p.device)
+    if weights is not None:
+        w = torch.as_tensor(weights, dtype=p.dtype, device=p.device)
+    share = w * there  # (N, M)
+    total = share.sum(dim=1)
+    fused = (share * p.masked_fill(~there, 0.0)).sum(dim=1) / total.masked_fill(total == 0, 1.0)
+    return fused.masked_fill(total == 0, math.nan)
+    ### END SOLUTION
+
+
+# %% nbgrader={"grade": true, "grade_id": "late_fusion_check", "locked": true, "points": 4, "schema_version": 3, "solution": false, "task": false}
+checks.multimodal_fusion_ecg.late_fusion(late_fusion)
+
+
+### BEGIN HIDDEN TESTS
+def _late_by_loops(p: list[np.ndarray], w: np.ndarray | None, a: np.ndarray | None) -> np.ndarray:
+    out = []
+    for n in range(len(p[0])):
+        top = bottom = 0.0
+        for m in range(len(p)):
+            if a is None or a[n, m]:
+                share = 1.0 if w is None else w[m]
+                top, bottom = top + share * p[m][n], bottom + share
+        out.append(top / bottom if bottom else math.nan)
+    return np.array(out)
+
+
+with checks.hidden("late_fusion"):
+    rng = np.random.default_rng(61)
+    for n, m in ((1, 1), (1, 3), (7, 2), (20, 5)):
+        p = [rng.random(n) for _ in range(m)]
+        w = rng.integers(1, 9, m).astype(float)
+        a = rng.random((n, m)) < 0.6
+        for weights in (None, w, w / w.sum(), 1e-3 * w):
+            for there in (None, a, np.ones_like(a), np.zeros_like(a)):
+                want = _late_by_loops(p, weights, there)
+                judge.assert_late(late_fusion, p, weights, there, want)
+                if there is not None:
+                    holes = [np.where(there[:, i], q, math.nan) for i, q in enumerate(p)]
+                    judge.assert_late(late_fusion, holes, weights, there, want)
+    p, w = [rng.random(6) for _ in range(3)], np.array([1.0, 0.0, 3.0])
+    judge.assert_late(late_fusion, p, w, None, _late_by_loops(p, w, None))
+    votes = [rng.integers(0, 2, 6) for _ in range(3)]
+    there = rng.random((6, 3)) < 0.7
+    judge.assert_late(late_fusion, votes, w + 1, there, _late_by_loops(votes, w + 1, there))
+    holes = [np.where(there[:, i], q, math.nan) for i, q in enumerate(p)]
+    judge.assert_late_gradient(late_fusion, holes, there)
+### END HIDDEN TESTS
+
+# %% [markdown]
+# <details><summary>Hint 1</summary>
+#
+# Write it as one fraction. What belongs above the line and what below it, for a patient who lacks
+# modality 2?
+# </details>
+# <details><summary>Hint 2</summary>
+#
+# Stack the probabilities to `(N, M)`. Replace missing entries by zero with `where` or `masked_fill` *before*
+# multiplying, since zero times nan is nan. The weights below the line are those of what is there.
+# </details>
+# <details><summary>Hint 3: nearly all of it</summary>
+#
+# `share = weights * available`, `total = share.sum(1)`, then
+# `(share * where(available, p, 0)).sum(1) / total`, and nan where `total` is zero. Arrays in, array
+# out: the simplest way is to convert once at the beginning and once at the end.
+# </details>
+
+# %% [markdown]
+# Late fusion for three patients, the second without a film and the third with nothing but an ECG:
+
+# %% tags=["needs-answer"]
+opinions = [
+    np.array([0.9, 0.8, math.nan]),
+    np.array([0.6, math.nan, math.nan]),
+    np.array([0.3, 0.4, 0.7]),
+]
+there = ~np.isnan(np.stack(opinions, axis=1))
+shown = pd.DataFrame(
+    np.stack(opinions, 1),
+    columns=patient_data.MODALITIES,
+    index=["patient 1", "patient 2", "patient 3"],
+)
+shown["fused"] = late_fusion(opinions, None, there)
+ax = shown.plot.bar(rot=0, figsize=(8, 3.2), width=0.75)
+ax.set(ylabel="probability", ylim=(0, 1), title="Missing opinions are left out")
+ax.legend(loc="upper left", bbox_to_anchor=(1.0, 1.0))
+plt.show()
+
+# %% [markdown]
+# *The fused bar is the mean of the bars that are there, never pulled down by one that is not.*
+
+# %% [markdown]
+# ### Intermediate fusion
+#
+# Sums cannot express *it depends*. If drug A helps those with fluid on the lungs and harms those without,
+# neither the drug nor the film alone says anything, and adding two opinions that say nothing gives
+# nothing. What is needed is a non-linear step **after** the modalities meet. *Intermediate fusion* gives
+# each modality an encoder of its own, lets the hidden vectors meet, and goes on from there. For two
+# modalities the test of an interaction is the *mixed difference*; it is zero for every sum
+# $g(a) + h(b)$:
+#
+# $$f(a, b) - f(a', b) - f(a, b') + f(a', b')$$
+#
+# > **Exercise `IntermediateFusion`** · 6 points · 20 minutes · difficulty 3 of 5
+#
+# Build the module `IntermediateFusion(input_dims, hidden_dim, num_classes)`:
+#
+# - `input_dims` lists the widths of the M modalities; `forward(inputs, available=None)` takes a list of
+#   tensors `(B, d_m)` and a boolean `(B, M)`, True = present, and returns logits `(B, num_classes)`;
+# - one encoder per modality; the way in which they are fused is free (sum, mean, concatenation,
+#   attention, product); at least one **non-linear** layer after the fusion;
+# - values of a missing modality, nan included, never change logits and never make gradients
+#   non-finite; `available=None` means all present; a patient without any modality gets finite logits;
+# - a batch of one works in training mode; the module works in single and double precision.
+
+
+# %% nbgrader={"grade": false, "grade_id": "IntermediateFusion", "locked": false, "schema_version": 3, "solution": true, "task": false}
+class IntermediateFusion(nn.Module):
+    """Encode each modality, fuse the hidden vectors, go on with a non-linear head.
+
+    Shapes: inputs M times (B, d_m), available (B, M) bool -> logits (B, num_classes).
+    """
+
+    def __init__(self, input_dims: Sequence[int], hidden_dim: int, num_classes: int) -> None:
+        super().__init__()
+        ### BEGIN SOLUTION
+        self.encoders = nn.ModuleList(
+            nn.Sequential(nn.Linear(width, hidden_dim), nn.GELU(), nn.LayerNorm(hidden_dim))
+            for width in input_dims
+        )
+        self.head = nn.Sequential(
+            nn.Linear(len(input_dims) * hidden_dim, hidden_dim),
+            nn.GELU(),
+            nn.Linear(hidden_dim, num_classes),
+        )
+        ### END SOLUTION
+
+    def forward(
+        self, inputs: Sequence[torch.Tensor], available: torch.Tensor | None = None
+    ) -> torch.Tensor:
+        """Logits (B, num_classes) from M tensors (B, d_m)."""
+        ### BEGIN SOLUTION
+        hidden = []
+        for m, (encoder, x) in enumerate(zip(self.encoders, inputs, strict=True)):
+            if available is None:
+                hidden.append(encoder(x))
+                continue
+            missing = ~available[:, m, None]  # (B, 1)
+            # the input is replaced too: a gradient through nan is nan, whatever is masked later
+            hidden.append(encoder(x.masked_fill(missing, 0.0)).masked_fill(missing, 0.0))
+        return self.head(torch.cat(hidden, dim=-1))
+        ### END SOLUTION
+
+
+# %% nbgrader={"grade": true, "grade_id": "IntermediateFusion_check", "locked": true, "points": 6, "schema_version": 3, "solution": false, "task": false}
+checks.multimodal_fusion_ecg.IntermediateFusion(IntermediateFusion)
+### BEGIN HIDDEN TESTS
+with checks.hidden("IntermediateFusion"):
+    sizes = [((3, 3), 16, 1), ((7, 1, 4), 12, 4), ((2, 5, 3, 6), 11, 2), ((1, 1), 8, 2)]
+    for seed, (dims, hidden, classes) in enumerate(sizes):
+        for dtype in (torch.float64, torch.float32):
+            judge.assert_fusion(
+                IntermediateFusion,
+                dims,
+                hidden,
+                classes,
+                batch=5 + seed,
+                seed=71 + seed,
+                dtype=dtype,
+            )
+    for seed in (81, 82, 83):
+        judge.assert_fusion(IntermediateFusion, (6, 4), 24, 2, batch=8, seed=seed)
+    one = judge._build(IntermediateFusion, [4], 8, 3)
+    x = torch.randn(5, 4, generator=torch.Generator().manual_seed(84))
+    judge._logits(one, [x], torch.tensor([[True]] * 3 + [[False]] * 2), shape=(5, 3))
+### END HIDDEN TESTS
+
+# %% [markdown]
+# <details><summary>Hint 1</summary>
+#
+# Keep the encoders in an `nn.ModuleList`, so that their parameters are known. Where is the last
+# non-linearity in your network, before or after the modalities meet?
+# </details>
+# <details><summary>Hint 2</summary>
+#
+# Multiplying an encoder's output by zero does not remove nan, and even where the output is replaced,
+# the *gradient* through the encoder is still nan. Replace the missing input first, then hide the output.
+# Batch normalisation needs more than one patient; `nn.LayerNorm` does not.
+# </details>
+# <details><summary>Hint 3: nearly all of it</summary>
+#
+# For each m: `h = encoder(x.masked_fill(missing, 0.0)).masked_fill(missing, 0.0)` with
+# `missing = ~available[:, m, None]`. Concatenate the h and apply
+# `nn.Sequential(nn.Linear(M * hidden_dim, hidden_dim), nn.GELU(), nn.Linear(hidden_dim, num_classes))`.
+# </details>
+
+# %% [markdown]
+# ### The table: which fusion wins where, and why
+#
+# To keep the comparison quick, films and ECGs pass through small encoders that were trained before, on
+# *other* patients, and are then frozen: `RhythmNet` from part 2 for the ECG, and for the film one logistic
+# regression per kind of finding on the 16 × 16 grid of mean grey values. What a real project would take from a
+# published model comes here from seconds of training.
+
+
+# %% tags=["train"]
+def grid_means(images: np.ndarray) -> np.ndarray:
+    n, _, size, _ = images.shape
+    step = size // 16
+    return images.reshape(n, 16, step, 16, step).mean(axis=(2, 4)).reshape(n, 256)
+
+
+film_scaler = StandardScaler().fit(grid_means(films.images[:2000]))
+film_grid = film_scaler.transform(grid_means(films.images[:2000]))
+film_models = [
+    LogisticRegression(C=0.03, max_iter=300).fit(film_grid, seen) for seen in films.present[:2000].T
+]
+
+
+def film_features(images: np.ndarray) -> np.ndarray:
+    """Log-odds of the four findings by the frozen film encoder: (n, 4)."""
+    x = film_scaler.transform(grid_means(images))
+    return np.stack([model.decision_function(x) for model in film_models], axis=1)
+
+
+@torch.no_grad()
+def ecg_features(signals: np.ndarray) -> np.ndarray:
+    """Features of the frozen rhythm network: (n, 32)."""
+    return rhythm_net.features(standardised(signals).to(DEVICE)).cpu().numpy()
+
+
+def cohort(seed: int, n: int = 2000) -> list[np.ndarray]:
+    """Three standardised feature arrays of n patients; the same seed gives the same patients."""
+    people = make_patients(n, random_state=seed)
+    parts = [people.table, film_features(people.films), ecg_features(people.ecg)]
+    return [StandardScaler().fit_transform(part).astype(np.float32) for part in parts]
+
+
+def outcomes(seed: int, label: str, n: int = 2000) -> np.ndarray:
+    return make_patients(n, label=label, modalities=["table"], random_state=seed).outcome
+
+
+COHORT_SEEDS = [10 * SEED + s for s in range(5)]
+cohorts = {seed: cohort(4000 + seed) for seed in COHORT_SEEDS}
+
+# %% [markdown]
+# Besides your `IntermediateFusion` and `late_fusion`, two competitors from the library and from torch: *early
+# fusion* joins the features and applies one linear layer, or a network of about the same size as yours;
+# *attention fusion* makes each modality one token and lets a learned query attend to them.
+
+
+# %%
+class AttentionFusion(nn.Module):
+    """Modalities as tokens, self-attention between them, attention pooling."""
+
+    def __init__(self, input_dims: Sequence[int], hidden_dim: int, num_classes: int) -> None:
+        super().__init__()
+        self.maps = nn.ModuleList(nn.Linear(width, hidden_dim) for width in input_dims)
+        self.kind = nn.Parameter(0.5 * torch.randn(len(input_dims), hidden_dim))
+        self.block = layers.EncoderBlock(hidden_dim, 2, 2 * hidden_dim)
+        self.pool = layers.AttentionPooling(hidden_dim, 2)
+        self.head = nn.Linear(hidden_dim, num_classes)
+
+    def forward(self, inputs: Sequence[torch.Tensor]) -> torch.Tensor:
+        tokens = torch.stack([f(x) for f, x in zip(self.maps, inputs, strict=True)], dim=1)
+        tokens, _ = self.block(tokens + self.kind)  # (B, M, D)
+        return self.head(self.pool(tokens)[0][:, 0])
+
+
+class EarlyNetwork(nn.Module):
+    """All features joined first, then a network."""
+
+    def __init__(self, input_dims: Sequence[int], hidden_dim: int, num_classes: int) -> None:
+        super().__init__()
+        self.net = nn.Sequential(
+            nn.Linear(sum(input_dims), 2 * hidden_dim),
+            nn.GELU(),
+            nn.Linear(2 * hidden_dim, num_classes),
+        )
+
+    def forward(self, inputs: Sequence[torch.Tensor]) -> torch.Tensor:
+        return self.net(torch.cat(list(inputs), dim=-1))
+
+
+# %%
+def fit_fusion(
+    kind: Callable, parts: list[np.ndarray], labels: np.ndarray, seed: int, drop: float = 0.0
+) -> nn.Module:
+    """Train for 9 epochs; with `drop`, modalities are hidden at random (modality dropout)."""
+    torch.manual_seed(seed)
+    model = kind([p.shape[1] for p in parts], 24, 2).to(DEVICE)
+    x = [torch.from_numpy(p).to(DEVICE) for p in parts]
+    y = torch.from_numpy(labels).to(DEVICE)
+    generator = torch.Generator().manual_seed(seed)
+
+    def loss(model: nn.Module, rows: torch.Tensor) -> torch.Tensor:
+        inputs = [v[rows] for v in x]
+        if not drop:
+            return F.cross_entropy(model(inputs), y[rows])
+        there = torch.rand(len(rows), len(x), generator=generator).to(DEVICE) >= drop
+        return F.cross_entropy(model(inputs, there), y[rows])
+
+    training.fit(
+        model,
+        lambda epoch: batches_of(len(labels), 150, epoch),
+        loss,
+        epochs=9,
+        lr=1e-2,
+        weight_decay=0.05,
+        show_progress=False,
+    )
+    return model.eval()
+
+
+@torch.no_grad()
+def chance_of(model: nn.Module, parts: list[np.ndarray], *more: torch.Tensor) -> np.ndarray:
+    logits = model([torch.from_numpy(p).to(DEVICE) for p in parts], *more)
+    return logits.softmax(-1)[:, 1].cpu().numpy()
+
+
+def rows_of(parts: list[np.ndarray], rows: slice) -> list[np.ndarray]:
+    return [part[rows] for part in parts]
+
+
+# %%
+def show_fusion(results: pd.DataFrame) -> None:
+    """Print mean and spread over groups, draw accuracy with ranges beside the best possible."""
+    grouped = results.groupby(["label", "method"], sort=False)
+    text = grouped[["accuracy", "auc"]].agg(lambda v: f"{v.mean():.3f} ± {v.std():.3f}")
+    text["positive"] = grouped.positive.mean().round(2)
+    print(text.to_string())
+    _, axes = plt.subplots(2, 2, figsize=(10, 7.2))
+    for ax, (label, part) in zip(axes.flat, results.groupby("label", sort=False), strict=True):
+        span = part.groupby("method", sort=False).accuracy.agg(["mean", "min", "max"])
+        best = patient_data.best_accuracy(label.replace(" ", "_"))
+        plots.bars(
+            list(span.index),
+            span["mean"],
+            low=span["min"],
+            high=span["max"],
+            xlabel="accuracy",
+            reference=best,
+            xlim=(0.4, 1.0),
+            title=label,
+            digits=2,
+            ax=ax,
+        )
+    plt.show()
+    mean = results.groupby(["label", "method"]).accuracy.mean()
+    alone = max(mean["additive", f"{name} alone"] for name in patient_data.MODALITIES)
+    claims.claim(NOTEBOOK, "additive_gain_linear", mean["additive", "early, linear"] - alone)
+    claims.claim(NOTEBOOK, "additive_gain_intermediate", mean["additive", "intermediate"] - alone)
+    for method in ("late fusion", "early, linear", "early, network", "intermediate", "attention"):
+        name = "interaction_" + method.replace(", ", "_").replace(" ", "_")
+        claims.claim(NOTEBOOK, name, mean["interaction", method])
+    useless = mean["film useless", "early, linear"] - mean["film useless", "linear, no film"]
+    claims.claim(NOTEBOOK, "useless_film_gain", useless)
+
+
+# %% tags=["train", "needs-answer"]
+def all_fusions(parts: list[np.ndarray], y: np.ndarray, seed: int) -> dict[str, np.ndarray]:
+    """Probabilities of every method on the last 500 patients, trained on the first 1500."""
+    train, test = rows_of(parts, slice(1500)), rows_of(parts, slice(1500, None))
+    result = {}
+    for name, a, b in zip(patient_data.MODALITIES, train, test, strict=True):
+        model = LogisticRegression(C=0.1, max_iter=300).fit(a, y[:1500])
+        result[f"{name} alone"] = model.predict_proba(b)[:, 1]
+    joined = LogisticRegression(C=0.1, max_iter=300).fit(np.hstack(train), y[:1500])
+    result["late fusion"] = late_fusion(list(result.values()))
+    short, rest = [np.hstack([v[0], v[2]]) for v in (train, test)]
+    model = LogisticRegression(C=0.1, max_iter=300).fit(short, y[:1500])
+    result["linear, no film"] = model.predict_proba(rest)[:, 1]
+    result["early, linear"] = joined.predict_proba(np.hstack(test))[:, 1]
+    for name, kind in (
+        ("early, network", EarlyNetwork),
+        ("intermediate", IntermediateFusion),
+        ("attention", AttentionFusion),
+    ):
+        result[name] = chance_of(fit_fusion(kind, train, y[:1500], seed), test)
+    return result
+
+
+rows = []
+for label in patient_data.LABELS:
+    for seed in training.progress(COHORT_SEEDS, desc=label.replace("_", " ")):
+        y = outcomes(4000 + seed, label)
+        for method, p in all_fusions(cohorts[seed], y, seed).items():
+            rows.append(
+                {
+                    "label": label.replace("_", " "),
+                    "method": method,
+                    "seed": seed,
+                    "accuracy": ((p > 0.5) == y[1500:]).mean(),
+                    "auc": roc_auc_score(y[1500:], p),
+                    "positive": (p > 0.5).mean(),
+                }
+            )
+fusion = pd.DataFrame(rows)
+show_fusion(fusion)
+
+# %% [markdown]
+# *Mean accuracy over five groups of 500 test patients; the whiskers span the lowest and highest group. The dashed
+# line is the best possible accuracy from all three modalities. The printed table adds the AUC, with the standard
+# deviation over groups, and the rate of positive predictions.*
+#
+# Read it slowly, it says more than "fusion wins":
+#
+# - **additive**: every fusion beats every single modality, and the plain linear one comes close to the networks;
+# - **interaction**: the single modalities, late fusion and linear early fusion stay at a coin flip. No weighted sum of
+#   opinions can say *it depends*. A non-linear layer **after** joining can, whether it is called early, intermediate or
+#   attention;
+# - **film useless**: the film brings nothing, and models that have to learn to ignore it do not gain.
+#
+# So the lesson is neither "early" nor "late", but *where the non-linearity stands*, and what the label is made of.
+
+# %% [markdown]
+# ### What if a modality is missing at the bedside?
+#
+# A model trained on complete patients has never seen a gap. **Modality dropout** hides modalities at random
+# during training, so that the model learns to live with what is there. Below, both are tested while more and more
+# is missing: by accuracy, and by the *log loss* of their probabilities, where 0.69 (ln 2) is what saying "fifty-fifty" to
+# everybody would cost.
+
+
+# %%
+def with_holes(
+    model: nn.Module, parts: list[np.ndarray], y: np.ndarray, share: float, seed: int
+) -> dict[str, float]:
+    """Accuracy and log loss when each modality is missing with this chance."""
+    generator = torch.Generator().manual_seed(seed)
+    there = torch.rand(len(y), len(parts), generator=generator) >= share
+    holes = [
+        np.where(there[:, m, None], part, np.nan).astype(np.float32) for m, part in enumerate(parts)
+    ]
+    p = chance_of(model, holes, there.to(DEVICE))
+    said = np.where(y == 1, p, 1 - p).clip(1e-6)
+    return {"missing": share, "accuracy": ((p > 0.5) == y).mean(), "log loss": -np.log(said).mean()}
+
+
+def draw_gaps(gaps: pd.DataFrame) -> None:
+    _, axes = plt.subplots(1, 2, figsize=(10, 3.6))
+    for ax, measure, flip in zip(axes, ("accuracy", "log loss"), (0.5, math.log(2)), strict=True):
+        for name, group in gaps.groupby("dropout"):
+            span = group.groupby("missing")[measure].agg(["mean", "min", "max"])
+            ax.plot(span.index, span["mean"], "o-", label=f"{name} modality dropout")
+            ax.fill_between(span.index, span["min"], span["max"], alpha=0.2)
+        ax.axhline(flip, color="black", linestyle="--", linewidth=1, label="fifty-fifty")
+        ax.set(xlabel="share of modalities missing", ylabel=measure, title="mixed outcome")
+    axes[0].legend()
+    plt.show()
+
+
+# %% tags=["train", "needs-answer"]
+gaps = []
+for seed in COHORT_SEEDS:
+    y = outcomes(4000 + seed, "mixed")
+    train, test = rows_of(cohorts[seed], slice(1500)), rows_of(cohorts[seed], slice(1500, None))
+    for name, drop in (("without", 0.0), ("with", 0.3)):
+        model = fit_fusion(IntermediateFusion, train, y[:1500], seed, drop)
+        gaps += [
+            {"dropout": name, "seed": seed} | with_holes(model, test, y[1500:], share, seed)
+            for share in (0.0, 0.15, 0.3, 0.45, 0.6)
+        ]
+gaps = pd.DataFrame(gaps)
+draw_gaps(gaps)
+at = gaps.groupby(["dropout", "missing"])[["accuracy", "log loss"]].mean()
+better = at.loc[("with", 0.45)] - at.loc[("without", 0.45)]
+claims.claim(NOTEBOOK, "dropout_accuracy_gain_at_45", better["accuracy"])
+claims.claim(NOTEBOOK, "dropout_log_loss_gain_at_45", -better["log loss"])
+claims.claim(
+    NOTEBOOK,
+    "dropout_accuracy_cost_complete",
+    at.loc[("without", 0.0), "accuracy"] - at.loc[("with", 0.0), "accuracy"],
+)
+
+# %% [markdown]
+# *Mean and range over five groups. Accuracy falls for both as modalities vanish, as it must: less is known.*
+#
+# The accuracies are close: a missing vector enters this network as zero, not far from an average patient. The
+# probabilities differ more. The model that never saw a gap stays confident about patients it hardly knows, and pays for
+# it in log loss; with modality dropout it has learnt to be less sure. Who acts on the
+# probability, and not only on the side of 0.5, needs the second.
+
+# %% [markdown]
+# ## 4 A small vision-language model
+#
+# Now the two encoders of part 1 are trained: a small convolutional network for films and a transformer
+# block for reports, whose vectors should meet.
+
+# %% [markdown]
+# ### A temperature that is learnt
+#
+# CLIP (Radford et al., 2021) learns the temperature with the encoders. It stores the *logarithm* of
+# $1/\tau$, so that the scale stays positive whatever the optimiser does, and stops the scale at 100:
+# beyond that, a few wrong pairs would dominate every gradient.
+#
+# $$\text{logits} = \exp(\min(s, \ln 100)) \cdot \cos(v_i, t_j)$$
+#
+# > **Exercise `clip_loss`** · 3 points · 10 minutes · difficulty 2 of 5
+#
+# Build `clip_loss(image_features, text_features, logit_scale)`:
+#
+# - features are `(N, D)` and normalised inside; `logit_scale` is a 0-d tensor or parameter that holds the
+#   **logarithm** of the scale; the scale is exp(min(logit_scale, ln 100)), with no limit from below;
+# - return the mean of both directions as one 0-d tensor; you may call your `info_nce`;
+# - do not overwrite the parameter. Its gradient is not zero below ln 100, and zero (or None) above.
+
+
+# %% nbgrader={"grade": false, "grade_id": "clip_loss", "locked": false, "schema_version": 3, "solution": true, "task": false}
+def clip_loss(
+    image_features: torch.Tensor, text_features: torch.Tensor, logit_scale: torch.Tensor
+) -> torch.Tensor:
+    """Contrastive loss with a learnt scale.
+
+    Shapes: image_features (N, D), text_features (N, D), logit_scale 0-d -> 0-d.
+    """
+    ### BEGIN SOLUTION
+    scale = logit_scale.clamp(max=math.log(100.0)).exp()
+    similarity = F.normalize(image_features, dim=-1) @ F.normalize(text_features, dim=-1).T
+    match = torch.arange(len(similarity), device=similarity.device)
+    logits = scale * similarity
+    return (F.cross_entropy(logits, match) + F.cross_entropy(logits.T, match)) / 2
+    ### END SOLUTION
+
+
+# %% nbgrader={"grade": true, "grade_id": "clip_loss_check", "locked": true, "points": 3, "schema_version": 3, "solution": false, "task": false}
+checks.multimodal_fusion_ecg.clip_loss(clip_loss)
+### BEGIN HIDDEN TESTS
+with checks.hidden("clip_loss"):
+    for seed, (n, d) in enumerate([(2, 3), (5, 2), (11, 16), (4, 64)]):
+        generator = torch.Generator().manual_seed(91 + seed)
+        a, b = torch.randn(2, n, d, generator=generator, dtype=torch.float64)
+        for log_scale in (-3.0, -0.1, 0.9, 3.0, 4.5, 4.7, 8.0, 50.0):
+            judge.assert_clip_loss(clip_loss, 5 * a, 0.1 * b, log_scale)
+            judge.assert_clip_loss(clip_loss, a.float(), b.float(), log_scale)
+    generator = torch.Generator().manual_seed(95)
+    a = torch.randn(8, 12, generator=generator)
+    judge.assert_clip_loss(clip_loss, a, a + 0.4 * torch.randn(8, 12, generator=generator), 2.6)
+    plain = checks.call(clip_loss, a[:1], a[1:2], torch.tensor(2.0))
+    checks.same(float(plain), 0.0, "the loss of a single pair", atol=1e-6)
+    fixed = checks.call(clip_loss, a, a.flip(0), torch.tensor(1.5))
+    learnt = checks.call(clip_loss, a, a.flip(0), nn.Parameter(torch.tensor(1.5)))
+    checks.same(fixed, learnt.detach(), "the loss with a plain tensor as logit_scale")
+### END HIDDEN TESTS
+
+# %% [markdown]
+# <details><summary>Hint 1</summary>
+#
+# Which of these is a logarithm: `logit_scale`, the scale, 100? Bring them to the same side before you
+# compare.
+# </details>
+# <details><summary>Hint 2</summary>
+#
+# `torch.clamp` has a zero gradient beyond its limit, which is what you want here. `.item()` or `float()`
+# would cut the gradient everywhere; `clamp_` would overwrite the parameter.
+# </details>
+# <details><summary>Hint 3: nearly all of it</summary>
+#
+# `scale = logit_scale.clamp(max=math.log(100.0)).exp()`; the rest is `info_nce` with
+# `temperature=1 / scale`, of which you return the total.
+# </details>
+
+# %% tags=["needs-answer"]
+scales = torch.linspace(-2, 7, 60)
+generator = torch.Generator().manual_seed(SEED)
+a = torch.randn(16, 8, generator=generator)
+b = a + 0.8 * torch.randn(16, 8, generator=generator)
+values, slopes = [], []
+for s in scales:
+    parameter = nn.Parameter(s.clone())
+    value = clip_loss(a, b, parameter)
+    gradient = torch.autograd.grad(value, parameter, allow_unused=True)[0]
+    values.append(value.item())
+    slopes.append(0.0 if gradient is None else gradient.item())
+figure, ax = plt.subplots(figsize=(7.5, 3.4))
+ax.plot(scales, values, label="loss")
+ax.plot(scales, slopes, label="gradient of logit_scale")
+ax.axvline(math.log(100), color="black", linestyle="--", linewidth=1, label="ln 100")
+ax.set(xlabel="logit_scale", ylabel="nats", title="Beyond ln 100 the scale is held")
+ax.legend()
+plt.show()
+
+# %% [markdown]
+# *Loss of 16 noisy pairs against the scale's logarithm. It has a best scale, which depends on how noisy the pairs
+# are; beyond ln 100 the loss is flat and its gradient zero.*
+#
+# ### Overfitting first, then the cure
+#
+# A contrastive model with enough parameters can learn *any* handful of pairs by heart. With 64 pairs the training
+# loss sinks while the loss on new pairs climbs above guessing: "training completed" says nothing. The yardstick
+# on N held-out pairs is ln N, the loss of an encoder that guesses.
+#
+# Held-out reports repeat: "lungs clear. no effusion ..." is said of many films, and no model can tell which of these films it
+# belongs to. So equal reports count as equal, in the recall *and* in its chance level.
+
+
+# %%
+class Aligner(nn.Module):
+    """A film encoder and a report encoder with a common space of 64 dimensions."""
+
+    def __init__(self, width: int = 64) -> None:
+        super().__init__()
+        self.film = nn.Sequential(
+            nn.Conv2d(1, 16, 5, stride=2, padding=2),
+            nn.GELU(),
+            nn.Conv2d(16, 32, 3, stride=2, padding=1),
+            nn.GELU(),
+            nn.Conv2d(32, 48, 3, stride=2, padding=1),
+            nn.GELU(),
+            nn.Flatten(),
+            nn.Linear(48 * 8 * 8, width),
+        )
+        self.words = nn.Embedding(len(VOCABULARY), width, padding_idx=0)
+        nn.init.normal_(self.words.weight, std=0.7)  # as loud as the position code (notebook 01)
+        self.position = layers.SinusoidalPositionalEncoding(width)
+        self.block = layers.EncoderBlock(width, 4, 2 * width)
+        self.pool = layers.AttentionPooling(width, 4)
+        self.report = nn.Linear(width, width)
+        self.logit_scale = nn.Parameter(torch.tensor(math.log(1 / 0.07)))
+
+    def forward(
+        self, images: torch.Tensor, tokens: torch.Tensor
+    ) -> tuple[torch.Tensor, torch.Tensor]:
+        mask = layers.padding_mask(tokens)
+        words, _ = self.block(self.position(self.words(tokens)), attn_mask=mask)
+        return self.film(images), self.report(self.pool(words, attn_mask=mask)[0][:, 0])
+
+
+# %%
+film_x = torch.from_numpy((films.images - films.images.mean()) / films.images.std()).to(DEVICE)
+report_x = torch.from_numpy(films.token_ids).to(DEVICE)
+HELD_OUT = slice(3000, 3200)
+report_number = np.unique(films.token_ids[HELD_OUT], axis=0, return_inverse=True)[1].ravel()
+equal_reports = report_number[:, None] == report_number[None, :]  # (200, 200)
+print(
+    f"{len(set(report_number))} different reports among {len(report_number)} held-out films; "
+    f"chance of an equal one: {equal_reports.mean():.3f}; ln N = {math.log(200):.2f}"
+)
+
+
+@torch.no_grad()
+def held_out_cosines(model: Aligner) -> np.ndarray:
+    model.eval()
+    film, report = model(film_x[HELD_OUT], report_x[HELD_OUT])
+    return (F.normalize(film, dim=-1) @ F.normalize(report, dim=-1).T).cpu().numpy()
+
+
+def recall_at_1(cosines: np.ndarray) -> float:
+    """Share of films whose most similar report says the same as theirs."""
+    return float(equal_reports[np.arange(len(cosines)), cosines.argmax(axis=1)].mean())
+
+
+# %%
+def train_aligner(
+    loss_fn: Callable, n: int, size: int, epochs: int
+) -> tuple[Aligner, pd.DataFrame]:
+    torch.manual_seed(SEED)
+    model = Aligner().to(DEVICE)
+
+    @torch.no_grad()
+    def validate(model: Aligner) -> dict[str, float]:
+        pair = model(film_x[HELD_OUT], report_x[HELD_OUT])
+        return {
+            "val_loss": float(loss_fn(*pair, model.logit_scale)),
+            "recall": recall_at_1(held_out_cosines(model)),
+        }
+
+    history = training.fit(
+        model,
+        lambda epoch: batches_of(n, size, epoch),
+        lambda model, rows: loss_fn(*model(film_x[rows], report_x[rows]), model.logit_scale),
+        epochs=epochs,
+        lr=2e-3,
+        validate=validate,
+        label=f"{n} pairs",
+    )
+    return model.eval(), history
+
+
+# %%
+def draw_alignment(
+    few: pd.DataFrame, many: pd.DataFrame, before: np.ndarray, after: np.ndarray
+) -> None:
+    _, axes = plt.subplots(1, 2, figsize=(10, 3.6), sharey=True)
+    for ax, history, title in zip(axes, (few, many), ("64 pairs", "3000 pairs"), strict=True):
+        plots.curves(
+            history,
+            ["loss", "val_loss"],
+            ylabel="loss in nats",
+            ax=ax,
+            title=title,
+            labels=["training batches", "200 held-out pairs"],
+        )
+        ax.axhline(math.log(200), color="black", linestyle="--", linewidth=1)
+        ax.annotate(
+            "ln 200: guessing",
+            (0.02, math.log(200)),
+            (4, 3),
+            textcoords="offset points",
+            xycoords=("axes fraction", "data"),
+        )
+    plt.show()
+    _, axes = plt.subplots(1, 2, figsize=(9, 3.8))
+    names = [str(i) for i in range(20)]
+    for ax, table, title in zip(axes, (before, after), ("untrained", "trained"), strict=True):
+        plots.heat_map(
+            table[:20, :20],
+            rows=names,
+            columns=names,
+            ylabel="film",
+            xlabel="report",
+            colorbar="cosine",
+            vmin=-1,
+            vmax=1,
+            cmap="RdBu_r",
+            title=title,
+            ax=ax,
+        )
+    plt.show()
+
+
+# %% tags=["train", "needs-answer"]
+torch.manual_seed(SEED)
+cosines_before = held_out_cosines(Aligner().to(DEVICE))
+_, few = train_aligner(clip_loss, 64, 32, 50)
+aligner, many = train_aligner(clip_loss, 3000, 128, 8)
+cosines_after = held_out_cosines(aligner)
+draw_alignment(few, many, cosines_before, cosines_after)
+chance = float(equal_reports.mean())
+print(
+    f"recall@1: chance {chance:.3f}, untrained {recall_at_1(cosines_before):.3f}, "
+    f"64 pairs {few.recall.iloc[-1]:.3f}, 3000 pairs {recall_at_1(cosines_after):.3f}"
+)
+claims.claim(NOTEBOOK, "few_pairs_gap", few.val_loss.iloc[-1] - few.loss.iloc[-1])
+claims.claim(NOTEBOOK, "few_pairs_val_loss", few.val_loss.iloc[-1])
+claims.claim(NOTEBOOK, "many_pairs_val_loss", many.val_loss.iloc[-1])
+claims.claim(NOTEBOOK, "recall_over_chance", recall_at_1(cosines_after) / chance)
+row = 3
+order = np.argsort(-cosines_after[row])[:3]
+figure, ax = plt.subplots(figsize=(3.2, 3.2))
+ax.imshow(films.images[HELD_OUT][row, 0], cmap="gray")
+ax.set(xticks=[], yticks=[], title="a held-out film")
+plt.show()
+print("its own report:", REPORTS[3000 + row])
+for place, column in enumerate(order, start=1):
+    print(f"retrieved {place} (cosine {cosines_after[row, column]:.2f}):", REPORTS[3000 + column])
+
+# %% [markdown]
+# *Top: with 64 pairs, training loss and held-out loss part ways: the pairs are learnt by heart, and on new ones the model is
+# so sure of its errors that guessing would be cheaper (its recall, printed above, is still above chance). With 3000 pairs both
+# fall, and the held-out loss ends far below ln 200. It cannot reach zero, because equal reports cannot be told apart. Middle:
+# cosines of 20 held-out films and reports, before and after. Bottom: one film and what it retrieves.*
+
+# %% [markdown]
+# ## 5 Attention between modalities
+#
+# So far each modality was boiled down to one vector before it met the others. **Cross-attention** lets
+# every token of one modality look at every token of another: queries come from one, keys and values from
+# the other,
+#
+# $$\mathrm{softmax}\!\left(\frac{Q K^\top}{\sqrt{d_k}}\right) V, \qquad Q = W_q\,\text{query tokens},
+#   \quad K, V = W_{k,v}\,\text{context tokens}$$
+#
+# At the bedside the context may be absent: no report yet, no film. A softmax over nothing is 0/0, and a
+# single nan in a token that nobody may look at still poisons the sum, because $0 \cdot \mathrm{nan}$ is
+# nan. A fusion layer has to survive both.
+#
+# > **Exercise `CrossAttentionFusion`** · 5 points · 20 minutes · difficulty 3 of 5
+#
+# Build the module `CrossAttentionFusion(d_model, num_heads)`:
+#
+# - `forward(query_tokens, context_tokens, context_available=None)` takes `(B, T, d_model)` and
+#   `(B, S, d_model)` and returns `(out, weights)` of shapes `(B, T, d_model)` and `(B, H, T, S)`: weights per head;
+# - plain multi-head attention: maps for query, key, value and output, scores divided by
+#   $\sqrt{d_{model} / H}$; no residual, no normalisation, no dropout. Your code from notebook 02,
+#   `F.scaled_dot_product_attention` and `nn.MultiheadAttention` are all allowed;
+# - `context_available` `(B, S)` is boolean, True = may be attended. What unavailable context holds, nan
+#   included, does not reach the output, and gradients stay finite;
+# - with no context at all the weights are zero and `out` is the output map of zero (its bias);
+# - `ValueError` naming both numbers when `num_heads` does not divide `d_model`.
+
+
+# %% nbgrader={"grade": false, "grade_id": "CrossAttentionFusion", "locked": false, "schema_version": 3, "solution": true, "task": false}
+class CrossAttentionFusion(nn.Module):
+    """Tokens of one modality attend to tokens of another.
+
+    Shapes: query_tokens (B, T, D), context_tokens (B, S, D), context_available (B, S) bool
+    -> out (B, T, D), weights (B, H, T, S).
+    """
+
+    def __init__(self, d_model: int, num_heads: int) -> None:
+        super().__init__()
+        ### BEGIN SOLUTION
+        if d_model % num_heads:
+            raise ValueError(f"d_model={d_model} is not divisible by num_heads={num_heads}")
+        self.num_heads = num_heads
+        maps = (nn.Linear(d_model, d_model) for _ in range(4))
+        self.query, self.key, self.value, self.output = maps
+        ### END SOLUTION
+
+    def forward(
+        self,
+        query_tokens: torch.Tensor,
+        context_tokens: torch.Tensor,
+        context_available: torch.Tensor | None = None,
+    ) -> tuple[torch.Tensor, torch.Tensor]:
+        """Attended context (B, T, D) and weights (B, H, T, S)."""
+        ### BEGIN SOLUTION
+        if context_available is None:
+            context_available = torch.ones(
+                context_tokens.shape[:2], dtype=torch.bool, device=context_tokens.device
+            )
+        context = context_tokens.masked_fill(~context_available[..., None], 0.0)  # (B, S, D)
+        maps = ((self.query, query_tokens), (self.key, context), (self.value, context))
+        heads = (self.num_heads, -1)
+        q, k, v = (f(x).unflatten(-1, heads).transpose(1, 2) for f, x in maps)  # (B, H, ., d)
+        scores = q @ k.transpose(-2, -1) / math.sqrt(q.shape[-1])  # (B, H, T, S)
+        there = context_available[:, None, None, :]
+        # a finite low score keeps a row without any context free of nan
+        weights = scores.masked_fill(~there, torch.finfo(scores.dtype).min).softmax(dim=-1)
+        weights = weights.masked_fill(~there, 0.0)
+        return self.output((weights @ v).transpose(1, 2).flatten(2)), weights
+        ### END SOLUTION
+
+
+# %% nbgrader={"grade": true, "grade_id": "CrossAttentionFusion_check", "locked": true, "points": 5, "schema_version": 3, "solution": false, "task": false}
+checks.multimodal_fusion_ecg.CrossAttentionFusion(CrossAttentionFusion)
+### BEGIN HIDDEN TESTS
+with checks.hidden("CrossAttentionFusion"):
+    sizes = [(16, 4, 4, 2, 7), (6, 1, 2, 5, 2), (20, 5, 1, 1, 6), (8, 4, 3, 6, 1), (64, 8, 2, 3, 9)]
+    for seed, (width, heads, batch, queries, keys) in enumerate(sizes):
+        for dtype in (torch.float32, torch.float64):
+            judge.assert_cross_attention(
+                CrossAttentionFusion,
+                width=width,
+                heads=heads,
+                batch=batch,
+                queries=queries,
+                keys=keys,
+                seed=101 + 10 * seed,
+                dtype=dtype,
+            )
+    for width, heads in ((8, 3), (7, 2), (4, 8)):
+        judge.assert_divides(CrossAttentionFusion, width, heads)
+### END HIDDEN TESTS
+
+# %% [markdown]
+# <details><summary>Hint 1</summary>
+#
+# Take attention from notebook 02 or 01. Three things are new: what the mask has to do to the *tokens*, to the
+# *scores*, and to the *weights*.
+# </details>
+# <details><summary>Hint 2</summary>
+#
+# Set unavailable context tokens to zero with `masked_fill` before the maps (that removes nan from keys,
+# values and gradients); fill their scores with a very low finite number before the softmax; set their
+# weights to zero after it. A row without any context then has weights zero, and never nan.
+# </details>
+# <details><summary>Hint 3: nearly all of it</summary>
+#
+# `weights = scores.masked_fill(~there, torch.finfo(scores.dtype).min).softmax(-1).masked_fill(~there, 0.0)`
+# with `there = context_available[:, None, None, :]`, then `self.output((weights @ v).transpose(1, 2).flatten(2))`.
+# </details>
+
+# %% [markdown]
+# ### What does it look at, after training?
+#
+# The weights of an *untrained* layer average 1/S whatever the picture: they mean nothing. So a small model is trained
+# first. In each report the words that say size, side and zone are replaced by `<unk>`; every word asks the 64 patches
+# of the film through your layer, and the model has to fill in the missing words. It can only do so by looking.
+
+# %%
+GAPS = "small large mild marked right left right-sided left-sided upper middle lower"
+FILLED_IN = [VOCABULARY.index(word) for word in GAPS.split()]
+
+
+class WordFiller(nn.Module):
+    """Patches of the film as context, words with gaps as queries; `attention` joins them."""
+
+    def __init__(self, attention: nn.Module, width: int) -> None:
+        super().__init__()
+        self.patches = layers.PatchEmbedding(64, 8, 1, width)
+        self.place = nn.Parameter(0.5 * torch.randn(64, width))
+        self.see = layers.EncoderBlock(width, 4, 2 * width)
+        self.words = nn.Embedding(len(VOCABULARY), width, padding_idx=0)
+        self.position = layers.SinusoidalPositionalEncoding(width)
+        self.read = layers.EncoderBlock(width, 4, 2 * width)
+        self.attention = attention
+        self.norms = nn.ModuleList(nn.LayerNorm(width) for _ in range(2))
+        self.out = nn.Sequential(
+            nn.Linear(2 * width, width), nn.GELU(), nn.Linear(width, len(VOCABULARY))
+        )
+
+    def forward(
+        self, images: torch.Tensor, tokens: torch.Tensor
+    ) -> tuple[torch.Tensor, torch.Tensor]:
+        seen, _ = self.see(self.patches(images) + self.place)  # (B, 64, D)
+        words = self.position(self.words(tokens))
+        words, _ = self.read(words, attn_mask=layers.padding_mask(tokens))  # (B, T, D)
+        looked, weights = self.attention(self.norms[0](words), self.norms[1](seen))
+        return self.out(torch.cat([words, looked], dim=-1)), weights  # weights (B, H, T, 64)
+
+
+# %%
+def with_gaps(tokens: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+    gap = torch.isin(tokens, torch.tensor(FILLED_IN, device=tokens.device))
+    return tokens.masked_fill(gap, VOCABULARY.index("<unk>")), gap
+
+
+def patch_share(masks: np.ndarray) -> np.ndarray:
+    """Share of each 8 × 8 patch that a finding covers: (n, K, 64, 64) -> (n, K, 64)."""
+    n, kinds = masks.shape[:2]
+    return masks.reshape(n, kinds, 8, 8, 8, 8).mean(axis=(3, 5)).reshape(n, kinds, 64)
+
+
+def hit_rate(weights: torch.Tensor, rows: slice, gap: torch.Tensor) -> tuple[float, float]:
+    """How often the most attended patch of a filled-in word touches its finding; and by chance."""
+    share, kind = patch_share(films.masks[rows]), films.word_finding[rows]
+    attended = weights.mean(dim=1).argmax(dim=-1).cpu().numpy()  # (n, T)
+    hits, chance = [], []
+    for i, t in zip(*np.nonzero(gap.cpu().numpy() & (kind[:, : gap.shape[1]] >= 0)), strict=True):
+        inside = share[i, kind[i, t]] > 0
+        hits.append(inside[attended[i, t]])
+        chance.append(inside.mean())
+    return float(np.mean(hits)), float(np.mean(chance))
+
+
+# %%
+def draw_heat_map(weights: torch.Tensor, index: int, tokens: torch.Tensor) -> None:
+    """Patches x words of one report, and the film under two of its words."""
+    words = [VOCABULARY[i] for i in tokens[index].tolist() if i]
+    table = weights[index].mean(dim=0)[: len(words)].T.cpu().numpy()  # (64, T)
+    figure, ax = plt.subplots(figsize=(8.5, 5.0))
+    image = ax.imshow(table, aspect="auto", cmap="Blues")
+    ax.set_xticks(range(len(words)), words, rotation=70, fontsize=9)
+    ax.set_yticks(range(0, 64, 8), [f"row {r + 1}" for r in range(8)])
+    ax.set(
+        xlabel="word of the report (query)",
+        ylabel="patch, 8 in each row of the film",
+        title="Cross-attention after training, mean over heads",
+    )
+    ax.grid(visible=False)
+    figure.colorbar(image, ax=ax, label="attention weight")
+    plt.show()
+    chosen = [t for t, i in enumerate(tokens[index].tolist()) if i in FILLED_IN][:3]
+    _, axes = plt.subplots(1, len(chosen) + 1, figsize=(9.5, 2.9))
+    for ax, t in zip(axes, [None, *chosen], strict=True):
+        ax.imshow(films.images[3000 + index, 0], cmap="gray")
+        if t is not None:
+            glow = np.kron(table[:, t].reshape(8, 8), np.ones((8, 8)))
+            ax.imshow(glow, cmap="inferno", alpha=0.5)
+        ax.set(xticks=[], yticks=[], title="film" if t is None else f'"{words[t]}"')
+    plt.show()
+
+
+# %% tags=["train", "needs-answer"]
+torch.manual_seed(SEED)
+filler = WordFiller(CrossAttentionFusion(48, 4), 48).to(DEVICE)
+
+
+def filling_loss(model: nn.Module, rows: torch.Tensor) -> torch.Tensor:
+    tokens, gap = with_gaps(report_x[rows])
+    return F.cross_entropy(model(film_x[rows], tokens)[0][gap], report_x[rows][gap])
+
+
+training.fit(
+    filler,
+    lambda epoch: batches_of(3000, 64, epoch),
+    filling_loss,
+    epochs=8,
+    lr=3e-3,
+    label="filling in words",
+)
+filler.eval()
+tokens, gap = with_gaps(report_x[HELD_OUT])
+with torch.no_grad():
+    guess, weights = filler(film_x[HELD_OUT], tokens)
+right = (guess.argmax(-1) == report_x[HELD_OUT])[gap].float().mean().item()
+commonest = torch.bincount(report_x[HELD_OUT][gap]).max().item() / int(gap.sum())
+print(f"words filled in rightly: {right:.3f}; always the commonest: {commonest:.3f}")
+claims.claim(NOTEBOOK, "words_filled_in", right)
+hits, by_chance = hit_rate(weights, HELD_OUT, gap)
+print(f"most attended patch touches the finding: {hits:.3f}; a patch at random: {by_chance:.3f}")
+claims.claim(NOTEBOOK, "attention_over_chance", hits / by_chance)
+several = np.flatnonzero(films.present[HELD_OUT].sum(axis=1) == 2)
+draw_heat_map(weights, int(several[0]), report_x[HELD_OUT])
+
+# %% [markdown]
+# *Above: each column is one word of a report with two findings, each row a patch of the film. Below: the same weights over
+# the film for three of the words that had to be filled in.*
+#
+# The map looks like an explanation. Mind what was shown: for the words that need the film, the most attended patch
+# touches the finding more often than a random patch would, by the factor printed above, and still it often does not, although most
+# words are right. A patch vector has already exchanged information with its neighbours, so the place of a weight is not
+# the place of the evidence. Notebook 02 shows how to *train* attention to point.
+
+# %% [markdown]
+# ## 6 Your judgement
+#
+# > **Written answer** · 5 points · 15 minutes
+#
+# 1. When does fusion *not* help? Name two situations and say which figure of this notebook shows each.
+# 2. You fuse table, film and ECG in a model for the emergency department, where about a third of the patients have no film yet.
+#    What do you do in training, at the bedside, and in the report of results?
+
+# %% [markdown] nbgrader={"grade": true, "grade_id": "written_1", "locked": false, "points": 5, "schema_version": 3, "solution": true, "task": false}
+# **Model answer.** Fusion does not help when a modality carries nothing about the outcome: with *film useless* the table shows no
+# gain from the film (and a noisier fit). It does not help when the way of fusing cannot express how the
+# modalities combine: with the pure *interaction*, late and linear early fusion stay at a coin flip although the
+# best possible accuracy is 0.90. It also does not help beyond the ceiling: once the best accuracy is reached,
+# more modalities or larger models add only variance; and with few patients every further
+# modality adds parameters to estimate.
+#
+# With a third of the films missing: train with modality dropout at about the rate and in the combinations expected, or
+# on patients with real gaps; do not fill in zeros for a model that has never seen gaps. At the bedside show
+# which modalities were used, and fall back to a model that was validated for the remaining ones.
+# Report accuracy and calibration separately for each pattern of missingness. Consider that a film may be missing
+# *because* of the patient's state, so that missingness itself is informative and gaps at random in a
+# simulation are the friendly case.
+#
+# **Rubric.** 1 point: a modality without information, with the figure. 1 point: a fusion that cannot express the interaction,
+# with the figure (or: ceiling reached, few data, with reason). 1 point: modality dropout or training on gaps, with the reason.
+# 1 point: separate reporting by pattern of missingness, or a fallback at the bedside. 1 point: missingness may be informative, or
+# another sound clinical caution.
+
+# %% [markdown]
+# ## Your results
+
+# %%
+checks.multimodal_fusion_ecg.summary(globals())
+
+# %% [markdown]
+# **What you learnt**
+#
+# - A contrastive loss is a classification over the batch; it needs a stable softmax, and its value depends on N and the
+#   temperature. Retrieval beside chance says more.
+# - An R-peak detector lives from steepness, a refractory period and a refined position, and has to be scored at 50 ms.
+# - What matters in fusion is whether a non-linearity follows the joining, and what the outcome is made of.
+# - Gaps must be part of training, and nan must never touch a gradient.
+# - A held-out loss below ln N and recall beside its chance level tell learning from learning by heart.
+# - Attention weights of an untrained model mean nothing, and those of a trained one are a hypothesis.
+#
+# **Where to read on**
+#
+# - Radford et al. (2021), *Learning transferable visual models from natural language supervision* (CLIP)
+# - van den Oord, Li, Vinyals (2018), *Representation learning with contrastive predictive coding* (InfoNCE)
+# - Pan, Tompkins (1985), *A real-time QRS detection algorithm*
+# - Task Force of the ESC and NASPE (1996), *Heart rate variability*
+# - McSharry et al. (2003), *A dynamical model for generating synthetic electrocardiogram signals*
+# - Baltrusaitis, Ahuja, Morency (2019), *Multimodal machine learning: a survey and taxonomy*
+# - Neverova, Wolf, Taylor, Nebout (2016), *ModDrop: adaptive multi-modal gesture recognition*
+# - Huang, Pareek, Seyyedi, Banerjee, Lungren (2020), *Fusion of medical imaging and electronic health records using deep
+#   learning: a systematic review*

@@ -1,0 +1,24 @@
+"""torch's attention twice: the second time the values are the unit matrix."""
+
+class CrossAttention(nn.Module):
+    def __init__(self, d_model, num_heads):
+        super().__init__()
+        if d_model % num_heads:
+            raise ValueError(f"d_model={d_model} is not divisible by num_heads={num_heads}")
+        self.h, self.d = num_heads, d_model // num_heads
+        self.wq, self.wk, self.wv, self.wo = (nn.Linear(d_model, d_model) for _ in range(4))
+
+    def split(self, x):
+        return x.view(x.shape[0], x.shape[1], self.h, self.d).transpose(1, 2)
+
+    def join(self, x):
+        return x.transpose(1, 2).reshape(x.shape[0], x.shape[2], self.h * self.d)
+
+    def forward(self, text, image, attn_mask=None):
+        q, k, v = self.split(self.wq(text)), self.split(self.wk(image)), self.split(self.wv(image))
+        if attn_mask is not None:
+            attn_mask = attn_mask.expand(q.shape[0], self.h, q.shape[2], k.shape[2])
+        context = F.scaled_dot_product_attention(q, k, v, attn_mask=attn_mask)
+        eye = torch.eye(k.shape[2], dtype=k.dtype, device=k.device).expand(k.shape[0], self.h, -1, -1)
+        weights = F.scaled_dot_product_attention(q, k, eye, attn_mask=attn_mask)
+        return self.wo(self.join(context)), weights

@@ -1,0 +1,4 @@
+"""Lower triangle."""
+
+def causal_mask(length, device=None):
+    return torch.ones(1, 1, length, length, dtype=torch.bool, device=device).tril()

@@ -1,0 +1,6 @@
+"""Mistake: True means masked.
+Message: swapped
+"""
+
+def causal_mask(length, device=None):
+    return torch.ones(1, 1, length, length, dtype=torch.bool, device=device).triu(1)

@@ -1,0 +1,6 @@
+"""Mistake: shape (1, T, T).
+Message: shape
+"""
+
+def causal_mask(length, device=None):
+    return torch.ones(1, length, length, dtype=torch.bool, device=device).tril()

@@ -1,0 +1,6 @@
+"""Mistake: only the last four words.
+Message: mask
+"""
+
+def causal_mask(length, device=None):
+    return torch.ones(1, 1, length, length, dtype=torch.bool, device=device).tril().triu(-3)

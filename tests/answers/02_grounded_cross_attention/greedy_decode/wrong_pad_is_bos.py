@@ -1,0 +1,21 @@
+"""Mistake: fills with bos.
+Message: after eos
+"""
+
+def greedy_decode(model, images, bos_id, eos_id, max_len):
+    before = model.training
+    model.eval()
+    with torch.no_grad():
+        B = images.shape[0]
+        tokens = torch.full((B, 1), bos_id, dtype=torch.long, device=images.device)
+        done = torch.zeros(B, dtype=torch.bool, device=images.device)
+        while tokens.shape[1] < max_len:
+            logits, _ = model(tokens, images)
+            nxt = logits[:, -1].argmax(-1)
+            nxt[done] = bos_id
+            tokens = torch.cat([tokens, nxt[:, None]], 1)
+            done |= nxt == eos_id
+            if done.all():
+                break
+    model.train(before)
+    return tokens

@@ -1,0 +1,9 @@
+"""Mistake: the patches overlap.
+Message: shape
+"""
+
+def patchify(images, patch_size):
+    B, C, H, W = images.shape
+    if H % patch_size or W % patch_size:
+        raise ValueError(f"cannot cut H={H}, W={W} into patches of patch_size={patch_size}")
+    return F.unfold(images, patch_size, stride=max(1, patch_size // 2)).mT

@@ -1,0 +1,10 @@
+"""Mistake: rows and columns are swapped inside a patch.
+Message: swapped
+"""
+
+def patchify(images, patch_size):
+    B, C, H, W = images.shape
+    if H % patch_size or W % patch_size:
+        raise ValueError(f"cannot cut H={H}, W={W} into patches of patch_size={patch_size}")
+    g = images.reshape(B, C, H // patch_size, patch_size, W // patch_size, patch_size)
+    return g.permute(0, 2, 4, 1, 5, 3).reshape(B, -1, C * patch_size**2)

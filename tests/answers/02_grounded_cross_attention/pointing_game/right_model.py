@@ -1,0 +1,9 @@
+"""gather at the arg max."""
+
+def pointing_game(weights, masks):
+    has = (masks > 0).any(-1)
+    if not has.any():
+        return float("nan")
+    best = weights.argmax(-1, keepdim=True)
+    hit = (masks > 0).gather(-1, best)[..., 0]
+    return hit[has].float().mean().item()

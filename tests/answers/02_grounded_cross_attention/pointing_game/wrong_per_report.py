@@ -1,0 +1,11 @@
+"""Mistake: mean per report first.
+Message: per report
+"""
+
+def pointing_game(weights, masks):
+    has = (masks > 0).any(-1)
+    if not has.any():
+        return float("nan")
+    best = weights.argmax(-1, keepdim=True)
+    hit = (masks > 0).gather(-1, best)[..., 0]
+    return float(np.mean([hit[i][has[i]].float().mean().item() for i in range(len(hit)) if has[i].any()]))

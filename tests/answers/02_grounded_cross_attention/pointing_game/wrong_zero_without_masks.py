@@ -1,0 +1,11 @@
+"""Mistake: 0 when there is no mask.
+Message: nan
+"""
+
+def pointing_game(weights, masks):
+    has = (masks > 0).any(-1)
+    if not has.any():
+        return 0.0
+    best = weights.argmax(-1, keepdim=True)
+    hit = (masks > 0).gather(-1, best)[..., 0]
+    return hit[has].float().mean().item()

@@ -1,0 +1,18 @@
+"""Mistake: The best split instead of the mean.
+Message: 
+"""
+
+
+def layer_probe(features_by_layer, labels, groups, seed=0):
+    classifier = make_pipeline(StandardScaler(), LogisticRegression(C=0.1, max_iter=1000))
+    labels = np.asarray(labels)
+    splits = GroupShuffleSplit(n_splits=25, test_size=0.2, random_state=seed)
+    rows = []
+    for layer, features in enumerate(features_by_layer):
+        features = np.asarray(features)
+        scores = []
+        for train, test in splits.split(features, labels, groups):
+            classifier.fit(features[train], labels[train])
+            scores.append(classifier.score(features[test], labels[test]))
+        rows.append({"layer": layer, "accuracy": float(np.max(scores))})
+    return pd.DataFrame(rows)

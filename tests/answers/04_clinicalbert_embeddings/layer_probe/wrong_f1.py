@@ -1,0 +1,18 @@
+"""Mistake: F1 instead of accuracy.
+Message: 
+"""
+
+
+def layer_probe(features_by_layer, labels, groups, seed=0):
+    classifier = make_pipeline(StandardScaler(), LogisticRegression(C=0.1, max_iter=1000))
+    labels = np.asarray(labels)
+    splits = GroupShuffleSplit(n_splits=6, test_size=0.25, random_state=seed)
+    rows = []
+    for layer, features in enumerate(features_by_layer):
+        features = np.asarray(features)
+        scores = []
+        for train, test in splits.split(features, labels, groups):
+            classifier.fit(features[train], labels[train])
+            scores.append(__import__('sklearn.metrics').metrics.f1_score(labels[test], classifier.predict(features[test]), average='macro'))
+        rows.append({"layer": layer, "accuracy": float(np.mean(scores))})
+    return pd.DataFrame(rows)

@@ -1,0 +1,11 @@
+"""Mistake: Padding left out of the sum, but divided by T.
+Message: padding
+"""
+
+
+def mean_pool(last_hidden_state, attention_mask):
+    x = last_hidden_state
+    keep = attention_mask.bool().unsqueeze(-1).to(x.dtype)
+    total = (x * keep).sum(1)
+    count = x.shape[1]
+    return total / count

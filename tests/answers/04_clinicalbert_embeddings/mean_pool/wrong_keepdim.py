@@ -1,0 +1,11 @@
+"""Mistake: Keeps the token dimension.
+Message: shape
+"""
+
+
+def mean_pool(last_hidden_state, attention_mask):
+    x = last_hidden_state
+    keep = attention_mask.bool().unsqueeze(-1).to(x.dtype)
+    total = (x * keep).sum(1, keepdim=True)
+    count = keep.sum(1, keepdim=True).clamp(min=1)
+    return total / count

@@ -1,0 +1,11 @@
+"""Mistake: Normalised to length one.
+Message: mean
+"""
+
+
+def mean_pool(last_hidden_state, attention_mask):
+    x = last_hidden_state
+    keep = attention_mask.bool().unsqueeze(-1).to(x.dtype)
+    total = (x * keep).sum(1)
+    count = keep.sum(1).clamp(min=1)
+    return F.normalize(total / count, dim=-1)

@@ -1,0 +1,11 @@
+"""Mistake: A softmax over the mask instead of a mean.
+Message: mean
+"""
+
+
+def mean_pool(last_hidden_state, attention_mask):
+    x = last_hidden_state
+    keep = attention_mask.bool().unsqueeze(-1).to(x.dtype)
+    total = (x * keep).sum(1)
+    count = keep.sum(1).clamp(min=1)
+    return (x * attention_mask.to(x.dtype).softmax(1).unsqueeze(-1)).sum(1)

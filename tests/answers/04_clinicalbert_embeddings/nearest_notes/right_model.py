@@ -1,0 +1,11 @@
+"""The model answer."""
+
+
+def nearest_notes(
+    query_embedding: torch.Tensor, note_embeddings: torch.Tensor, k: int
+) -> tuple[torch.Tensor, torch.Tensor]:
+    """The k most similar notes.  ``(D,)``, ``(N, D)`` -> indices and cosines, both ``(min(k, N),)``."""
+    query = F.normalize(query_embedding, dim=0)
+    notes = F.normalize(note_embeddings, dim=1)
+    similarities, indices = (notes @ query).topk(min(k, len(notes)))
+    return indices, similarities

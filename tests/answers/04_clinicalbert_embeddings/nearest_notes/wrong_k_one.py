@@ -1,0 +1,11 @@
+"""Mistake: Always one note.
+Message: 
+"""
+
+
+def nearest_notes(query_embedding, note_embeddings, k):
+    q = F.normalize(query_embedding, dim=0)
+    n = F.normalize(note_embeddings, dim=1)
+    similarities = n @ q
+    values, indices = similarities.topk(1)
+    return indices, values

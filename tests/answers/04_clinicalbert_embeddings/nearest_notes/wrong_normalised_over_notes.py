@@ -1,0 +1,11 @@
+"""Mistake: Normalises over the notes instead of the width.
+Message: 
+"""
+
+
+def nearest_notes(query_embedding, note_embeddings, k):
+    q = F.normalize(query_embedding, dim=0)
+    n = F.normalize(note_embeddings, dim=0)
+    similarities = n @ q
+    values, indices = similarities.topk(min(k, len(n)))
+    return indices, values

@@ -1,0 +1,11 @@
+"""Mistake: Only the query is normalised.
+Message: 
+"""
+
+
+def nearest_notes(query_embedding, note_embeddings, k):
+    q = F.normalize(query_embedding, dim=0)
+    n = note_embeddings
+    similarities = n @ q
+    values, indices = similarities.topk(min(k, len(n)))
+    return indices, values

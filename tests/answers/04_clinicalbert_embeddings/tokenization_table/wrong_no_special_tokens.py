@@ -1,0 +1,12 @@
+"""Mistake: [CLS] and [SEP] have no rows.
+Message: [CLS]
+"""
+
+
+def tokenization_table(text, tokenizer):
+    encoded = tokenizer(text, return_offsets_mapping=True, add_special_tokens=False)
+    ids = encoded["input_ids"]
+    tokens = tokenizer.convert_ids_to_tokens(ids)
+    starts = [a for a, _ in encoded["offset_mapping"]]
+    ends = [b for _, b in encoded["offset_mapping"]]
+    return pd.DataFrame({"id": ids, "token": tokens, "start": starts, "end": ends})

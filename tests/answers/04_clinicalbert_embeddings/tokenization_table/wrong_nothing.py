@@ -1,0 +1,12 @@
+"""Mistake: Prints the table and returns nothing.
+Message: return
+"""
+
+
+def tokenization_table(text, tokenizer):
+    encoded = tokenizer(text, return_offsets_mapping=True)
+    ids = encoded["input_ids"]
+    tokens = tokenizer.convert_ids_to_tokens(ids)
+    starts = [a for a, _ in encoded["offset_mapping"]]
+    ends = [b for _, b in encoded["offset_mapping"]]
+    return print(ids)

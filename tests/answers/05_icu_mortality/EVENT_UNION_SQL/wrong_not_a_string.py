@@ -1,0 +1,5 @@
+"""Mistake: a list of queries
+Message: str
+"""
+
+EVENT_UNION_SQL = ["SELECT 1"]

@@ -1,0 +1,24 @@
+"""Mistake: an epsilon inside the logarithm
+Message: 1000
+"""
+
+def recency_weighted_loss(
+    step_logits: torch.Tensor,
+    outcome: torch.Tensor,
+    minutes_to_window_end: torch.Tensor,
+    is_event: torch.Tensor,
+    half_life: float,
+) -> torch.Tensor:
+    """Mean over stays of the recency-weighted cross-entropy.  (B, T), (B,), (B, T), (B, T) -> ()."""
+    dtype = step_logits.dtype
+    logits = step_logits.masked_fill(~is_event, 0)
+    target = outcome.to(dtype)[:, None].expand_as(logits)
+    p = torch.sigmoid(logits)
+    losses = -(target * torch.log(p + 1e-8) + (1 - target) * torch.log(1 - p + 1e-8))
+    power = -minutes_to_window_end.to(dtype) / half_life
+    power = power.masked_fill(~is_event, -torch.inf)
+    top = power.max(dim=1, keepdim=True).values  # weights relative to the latest event
+    weights = torch.exp2(power - top.masked_fill(top == -torch.inf, 0))
+    has_event = is_event.any(1)
+    total = weights.sum(1).masked_fill(~has_event, 1)
+    return ((weights * losses).sum(1) / total).sum() / has_event.sum().clamp(min=1)
