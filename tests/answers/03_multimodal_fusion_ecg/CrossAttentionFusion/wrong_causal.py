@@ -1,5 +1,5 @@
 """Mistake: only earlier context is visible
-Message: 
+Message: out after turning round the order of the
 """
 
 class CrossAttentionFusion(nn.Module):

@@ -1,5 +1,5 @@
 """Mistake: the mask of the first patient for all
-Message: 
+Message: True = may be attended: fill
 """
 
 class CrossAttentionFusion(nn.Module):

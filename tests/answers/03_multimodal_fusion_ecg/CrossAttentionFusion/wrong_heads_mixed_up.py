@@ -1,5 +1,5 @@
 """Mistake: heads not transposed back
-Message: 
+Message: out for maps that are known
 """
 
 class CrossAttentionFusion(nn.Module):

@@ -1,5 +1,5 @@
 """Mistake: normalised output
-Message: 
+Message: no residual, no normalisation, no
 """
 
 class CrossAttentionFusion(nn.Module):

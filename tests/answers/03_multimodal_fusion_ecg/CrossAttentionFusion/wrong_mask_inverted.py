@@ -1,5 +1,5 @@
 """Mistake: True taken for hidden
-Message: 
+Message: the sum of each row of weights
 """
 
 class CrossAttentionFusion(nn.Module):

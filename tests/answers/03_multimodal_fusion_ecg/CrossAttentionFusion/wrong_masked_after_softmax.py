@@ -1,5 +1,5 @@
 """Mistake: masked after the softmax, not renormalised
-Message: 
+Message: out with the last context token unavailable
 """
 
 class CrossAttentionFusion(nn.Module):

@@ -1,5 +1,5 @@
 """Mistake: mean of the context instead of attention
-Message: 
+Message: the context's mean was taken instead
 """
 
 class CrossAttentionFusion(nn.Module):

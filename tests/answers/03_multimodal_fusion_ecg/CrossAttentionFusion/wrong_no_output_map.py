@@ -1,5 +1,5 @@
 """Mistake: output map left out
-Message: 
+Message: one map is used twice or
 """
 
 class CrossAttentionFusion(nn.Module):

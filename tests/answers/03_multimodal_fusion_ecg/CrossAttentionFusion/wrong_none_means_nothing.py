@@ -1,5 +1,5 @@
 """Mistake: context_available None taken for nothing there
-Message: 
+Message: the sum of each row of weights
 """
 
 class CrossAttentionFusion(nn.Module):

@@ -1,5 +1,5 @@
 """Mistake: query detached
-Message: 
+Message: No gradient reaches the query.
 """
 
 class CrossAttentionFusion(nn.Module):

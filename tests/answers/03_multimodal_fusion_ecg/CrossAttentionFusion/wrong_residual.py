@@ -1,5 +1,5 @@
 """Mistake: residual added
-Message: 
+Message: out with a single context token, for other
 """
 
 class CrossAttentionFusion(nn.Module):

@@ -1,5 +1,5 @@
 """Mistake: query and context exchanged in the maps
-Message: 
+Message: RuntimeError: The size of tensor
 """
 
 class CrossAttentionFusion(nn.Module):

@@ -1,5 +1,5 @@
 """Mistake: attends to the query tokens
-Message: 
+Message: RuntimeError: The size of tensor
 """
 
 class CrossAttentionFusion(nn.Module):

@@ -1,5 +1,5 @@
 """Mistake: one map for key and value
-Message: 
+Message: one map is used twice or
 """
 
 class CrossAttentionFusion(nn.Module):

@@ -1,5 +1,5 @@
 """Mistake: heads ignored, one wide head repeated
-Message: 
+Message: split d_model into heads, each with
 """
 
 class CrossAttentionFusion(nn.Module):

@@ -1,5 +1,5 @@
 """Mistake: uniform weights without context
-Message: 
+Message: True = may be attended: fill
 """
 
 class CrossAttentionFusion(nn.Module):

@@ -1,5 +1,5 @@
 """Mistake: values from the query when there are as many
-Message: 
+Message: out with the last context token unavailable
 """
 
 class CrossAttentionFusion(nn.Module):

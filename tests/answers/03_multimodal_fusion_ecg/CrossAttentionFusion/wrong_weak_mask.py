@@ -1,5 +1,5 @@
 """Mistake: a mask of -10
-Message: 
+Message: True = may be attended: fill
 """
 
 class CrossAttentionFusion(nn.Module):

@@ -1,5 +1,5 @@
 """Mistake: available ignored
-Message: 
+Message: nan times 0 is nan: replace
 """
 
 class IntermediateFusion(nn.Module):

@@ -1,5 +1,5 @@
 """Mistake: missing entries replaced by the mean of the batch's input
-Message: 
+Message: the logits when missing values of modality
 """
 
 class IntermediateFusion(nn.Module):

@@ -1,5 +1,5 @@
 """Mistake: batch statistics
-Message: 
+Message: ValueError: Expected more than 1
 """
 
 class IntermediateFusion(nn.Module):

@@ -1,5 +1,5 @@
 """Mistake: encoders detached
-Message: 
+Message: Modality 0 does not reach the
 """
 
 class IntermediateFusion(nn.Module):

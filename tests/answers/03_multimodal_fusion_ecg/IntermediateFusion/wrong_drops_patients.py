@@ -1,5 +1,5 @@
 """Mistake: only complete patients are used in the fusion
-Message: 
+Message: leave out what is missing, and
 """
 
 class IntermediateFusion(nn.Module):

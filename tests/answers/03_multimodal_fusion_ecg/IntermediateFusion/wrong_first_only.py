@@ -1,5 +1,5 @@
 """Mistake: only the first modality is used
-Message: 
+Message: after the fusion stands a linear
 """
 
 class IntermediateFusion(nn.Module):

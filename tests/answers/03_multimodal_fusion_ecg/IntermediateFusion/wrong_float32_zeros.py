@@ -1,5 +1,5 @@
 """Mistake: a float32 constant breaks double precision
-Message: 
+Message: RuntimeError: mat1 and mat2 must
 """
 
 class IntermediateFusion(nn.Module):

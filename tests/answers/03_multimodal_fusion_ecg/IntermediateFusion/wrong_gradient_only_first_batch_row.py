@@ -1,5 +1,5 @@
 """Mistake: sample order lost: fuses over the batch
-Message: 
+Message: the logits of patients who miss nothing,
 """
 
 class IntermediateFusion(nn.Module):

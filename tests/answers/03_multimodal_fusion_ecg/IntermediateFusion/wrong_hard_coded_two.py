@@ -1,5 +1,5 @@
 """Mistake: only two modalities
-Message: 
+Message: after the fusion stands a linear
 """
 
 class IntermediateFusion(nn.Module):

@@ -1,5 +1,5 @@
 """Mistake: mean over nothing
-Message: 
+Message: a mean over nothing is 0/0:
 """
 
 class IntermediateFusion(nn.Module):

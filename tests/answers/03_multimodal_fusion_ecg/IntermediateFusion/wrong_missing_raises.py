@@ -1,5 +1,5 @@
 """Mistake: refuses missing modalities
-Message: 
+Message: ValueError: complete patients only
 """
 
 class IntermediateFusion(nn.Module):

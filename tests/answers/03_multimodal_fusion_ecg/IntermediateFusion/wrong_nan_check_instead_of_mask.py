@@ -1,5 +1,5 @@
 """Mistake: missing is told by nan, not by available
-Message: 
+Message: the logits when missing values of modality
 """
 
 class IntermediateFusion(nn.Module):

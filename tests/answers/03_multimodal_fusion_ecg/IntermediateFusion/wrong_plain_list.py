@@ -1,5 +1,5 @@
 """Mistake: encoders in a plain list
-Message: 
+Message: RuntimeError: mat1 and mat2 must
 """
 
 class IntermediateFusion(nn.Module):

@@ -1,5 +1,5 @@
 """Mistake: one patient's gap silences the modality for all
-Message: 
+Message: the logits of patients who miss nothing,
 """
 
 class IntermediateFusion(nn.Module):

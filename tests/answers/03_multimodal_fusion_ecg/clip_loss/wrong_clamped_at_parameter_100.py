@@ -1,5 +1,5 @@
 """Mistake: exp(s) clamped at 100, gradient kept by hand
-Message: 
+Message: clamp logit_scale itself, not only the
 """
 
 def clip_loss(

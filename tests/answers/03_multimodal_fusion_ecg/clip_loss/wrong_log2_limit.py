@@ -1,5 +1,5 @@
 """Mistake: limit at log2 100
-Message: 
+Message: the scale is not clamped at
 """
 
 def clip_loss(

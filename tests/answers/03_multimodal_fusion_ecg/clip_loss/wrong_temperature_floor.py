@@ -1,5 +1,5 @@
 """Mistake: scale kept above one
-Message: 
+Message: the scale is clamped from below
 """
 
 def clip_loss(

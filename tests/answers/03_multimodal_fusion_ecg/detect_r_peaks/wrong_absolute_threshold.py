@@ -1,5 +1,5 @@
 """Mistake: a fixed height in mV
-Message: 
+Message: beats are missed: is the refractory
 """
 
 def detect_r_peaks(signal: np.ndarray, sampling_rate: float) -> np.ndarray:

@@ -1,5 +1,5 @@
 """Mistake: absolute value instead of polarity
-Message: 
+Message: a filter delays, or the middle
 """
 
 def detect_r_peaks(signal: np.ndarray, sampling_rate: float) -> np.ndarray:

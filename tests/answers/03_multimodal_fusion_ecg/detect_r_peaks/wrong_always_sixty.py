@@ -1,5 +1,5 @@
 """Mistake: a metronome
-Message: 
+Message: the marks lie -26 ms off
 """
 
 def detect_r_peaks(signal, sampling_rate):

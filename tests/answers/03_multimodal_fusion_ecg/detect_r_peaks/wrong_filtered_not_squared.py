@@ -1,5 +1,5 @@
 """Mistake: band-passed but signed: an inverted beat is found at its side lobe
-Message: 
+Message: beats are missed at 200 bpm:
 """
 
 def detect_r_peaks(signal, sampling_rate):

@@ -1,5 +1,5 @@
 """Mistake: height and distance on the raw lead
-Message: 
+Message: T waves or noise are taken
 """
 
 def detect_r_peaks(signal, sampling_rate):

@@ -1,5 +1,5 @@
 """Mistake: a steep one-way filter delays the mark
-Message: 
+Message: the marks lie +36 ms off
 """
 
 def detect_r_peaks(signal: np.ndarray, sampling_rate: float) -> np.ndarray:

@@ -1,5 +1,5 @@
 """Mistake: threshold far too high
-Message: 
+Message: beats are missed at 200 bpm:
 """
 
 def detect_r_peaks(signal: np.ndarray, sampling_rate: float) -> np.ndarray:

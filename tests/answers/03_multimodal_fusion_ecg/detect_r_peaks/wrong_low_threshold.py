@@ -1,5 +1,5 @@
 """Mistake: threshold far too low
-Message: 
+Message: T waves or noise are taken
 """
 
 def detect_r_peaks(signal: np.ndarray, sampling_rate: float) -> np.ndarray:

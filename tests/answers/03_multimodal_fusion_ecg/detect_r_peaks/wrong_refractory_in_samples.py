@@ -1,5 +1,5 @@
 """Mistake: distance of 100 samples whatever the rate
-Message: 
+Message: beats are missed at 200 bpm:
 """
 
 def detect_r_peaks(signal: np.ndarray, sampling_rate: float) -> np.ndarray:

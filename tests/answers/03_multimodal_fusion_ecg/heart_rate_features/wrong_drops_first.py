@@ -1,5 +1,5 @@
 """Mistake: the first interval is dropped
-Message: 
+Message: mean_hr of 6 beats
 """
 
 def heart_rate_features(r_peaks: np.ndarray, sampling_rate: float) -> dict[str, float]:

@@ -1,5 +1,5 @@
 """Mistake: distance from the mean instead of from the neighbour
-Message: 
+Message: rmssd takes differences of successive
 """
 
 def heart_rate_features(r_peaks: np.ndarray, sampling_rate: float) -> dict[str, float]:

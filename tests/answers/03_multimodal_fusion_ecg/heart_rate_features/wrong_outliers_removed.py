@@ -1,5 +1,5 @@
 """Mistake: intervals far from the mean are removed
-Message: 
+Message: mean_hr of 6 beats
 """
 
 def heart_rate_features(r_peaks: np.ndarray, sampling_rate: float) -> dict[str, float]:

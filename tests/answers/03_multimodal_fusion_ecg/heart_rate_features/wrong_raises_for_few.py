@@ -1,5 +1,5 @@
 """Mistake: raises without beats
-Message: 
+Message: ValueError: no beats
 """
 
 def heart_rate_features(r_peaks: np.ndarray, sampling_rate: float) -> dict[str, float]:

@@ -1,5 +1,5 @@
 """Mistake: rounded intervals
-Message: 
+Message: mean_hr of 3 beats
 """
 
 def heart_rate_features(r_peaks: np.ndarray, sampling_rate: float) -> dict[str, float]:

@@ -1,5 +1,5 @@
 """Mistake: nan where anything is missing
-Message: 
+Message: the fused probabilities (array)
 """
 
 def late_fusion(

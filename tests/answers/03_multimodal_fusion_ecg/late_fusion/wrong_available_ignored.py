@@ -1,5 +1,5 @@
 """Mistake: available ignored
-Message: 
+Message: missing entries are not left out
 """
 
 def late_fusion(

@@ -1,5 +1,5 @@
 """Mistake: logits averaged
-Message: 
+Message: the fused probabilities (array)
 """
 
 def late_fusion(

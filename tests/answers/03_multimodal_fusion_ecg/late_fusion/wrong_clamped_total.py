@@ -1,5 +1,5 @@
 """Mistake: the sum of the weights is kept above one
-Message: 
+Message: the fused probabilities (array)
 """
 
 def late_fusion(

@@ -1,5 +1,5 @@
 """Mistake: patients with gaps get the mean of everyone
-Message: 
+Message: the fused probabilities (array)
 """
 
 def late_fusion(

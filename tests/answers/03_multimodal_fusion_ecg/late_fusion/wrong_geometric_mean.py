@@ -1,5 +1,5 @@
 """Mistake: geometric mean
-Message: 
+Message: the fused probabilities (array)
 """
 
 def late_fusion(

@@ -1,5 +1,5 @@
 """Mistake: integer input gives integers
-Message: 
+Message: the fused probabilities (array)
 """
 
 def late_fusion(

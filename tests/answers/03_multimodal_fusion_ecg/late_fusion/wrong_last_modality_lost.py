@@ -1,5 +1,5 @@
 """Mistake: the last modality is never used
-Message: 
+Message: the fused probabilities (array)
 """
 
 def late_fusion(

@@ -1,5 +1,5 @@
 """Mistake: True taken for missing
-Message: 
+Message: the fused probabilities (array)
 """
 
 def late_fusion(

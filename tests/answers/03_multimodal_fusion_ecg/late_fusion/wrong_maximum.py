@@ -1,5 +1,5 @@
 """Mistake: the largest
-Message: 
+Message: the fused probabilities (array)
 """
 
 def late_fusion(

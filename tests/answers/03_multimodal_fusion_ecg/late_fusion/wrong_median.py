@@ -1,5 +1,5 @@
 """Mistake: median instead of mean
-Message: 
+Message: the fused probabilities (array)
 """
 
 def late_fusion(

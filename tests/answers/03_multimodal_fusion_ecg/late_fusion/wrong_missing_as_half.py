@@ -1,5 +1,5 @@
 """Mistake: a missing entry counts as 0.5
-Message: 
+Message: the fused probabilities (array)
 """
 
 def late_fusion(

@@ -1,5 +1,5 @@
 """Mistake: rows with any nan give nan
-Message: 
+Message: nan times 0 is nan: replace
 """
 
 def late_fusion(

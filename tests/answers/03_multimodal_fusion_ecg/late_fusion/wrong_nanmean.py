@@ -1,5 +1,5 @@
 """Mistake: missing told by nan only, not by available
-Message: 
+Message: the weights are ignored
 """
 
 def late_fusion(probabilities, weights=None, available=None):

@@ -1,5 +1,5 @@
 """Mistake: divided by M
-Message: 
+Message: the fused probabilities (array)
 """
 
 def late_fusion(

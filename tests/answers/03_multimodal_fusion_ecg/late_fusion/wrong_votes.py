@@ -1,5 +1,5 @@
 """Mistake: rounded votes
-Message: 
+Message: the fused probabilities (array)
 """
 
 def late_fusion(

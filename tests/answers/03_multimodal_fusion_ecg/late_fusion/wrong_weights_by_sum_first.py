@@ -1,5 +1,5 @@
 """Mistake: weights normalised once, over all modalities
-Message: 
+Message: the fused probabilities (array)
 """
 
 def late_fusion(

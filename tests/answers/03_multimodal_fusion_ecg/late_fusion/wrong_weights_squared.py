@@ -1,5 +1,5 @@
 """Mistake: weights enter twice
-Message: 
+Message: the fused probabilities (array)
 """
 
 def late_fusion(

@@ -1,5 +1,5 @@
 """Mistake: works in place
-Message: 
+Message: an in-place operation (`x += …`,
 """
 
 def preprocess_ecg(

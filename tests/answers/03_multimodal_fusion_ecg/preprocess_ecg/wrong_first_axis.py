@@ -1,5 +1,5 @@
 """Mistake: filters over the first axis
-Message: 
+Message: ValueError: The length of the
 """
 
 def preprocess_ecg(

@@ -1,5 +1,5 @@
 """Mistake: 360 Hz assumed
-Message: 
+Message: is it a band-pass of order
 """
 
 def preprocess_ecg(

@@ -1,5 +1,5 @@
 """Mistake: leads joined into one row
-Message: 
+Message: centre and scale each lead by
 """
 
 def preprocess_ecg(

@@ -1,5 +1,5 @@
 """Mistake: integers stay integers
-Message: 
+Message: compute in float64, then give floating
 """
 
 def preprocess_ecg(

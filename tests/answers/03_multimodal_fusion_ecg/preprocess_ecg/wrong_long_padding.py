@@ -1,5 +1,5 @@
 """Mistake: padding longer than a second
-Message: 
+Message: ValueError: The length of the
 """
 
 def preprocess_ecg(

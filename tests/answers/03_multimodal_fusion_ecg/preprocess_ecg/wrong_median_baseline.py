@@ -1,5 +1,5 @@
 """Mistake: a running median instead of the high-pass
-Message: 
+Message: remove the linear trend
 """
 
 def preprocess_ecg(

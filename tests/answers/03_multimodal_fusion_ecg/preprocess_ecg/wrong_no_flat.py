@@ -1,5 +1,5 @@
 """Mistake: flat leads become noise
-Message: 
+Message: a filter in (b, a) form
 """
 
 def preprocess_ecg(

@@ -1,5 +1,5 @@
 """Mistake: notch at 50 Hz instead
-Message: 
+Message: is it a band-pass of order
 """
 
 def preprocess_ecg(

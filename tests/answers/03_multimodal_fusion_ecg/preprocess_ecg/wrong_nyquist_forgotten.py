@@ -1,5 +1,5 @@
 """Mistake: edges divided by the rate, not by half of it
-Message: 
+Message: is it a band-pass of order
 """
 
 def preprocess_ecg(

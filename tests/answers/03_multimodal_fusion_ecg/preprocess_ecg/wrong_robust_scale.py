@@ -1,5 +1,5 @@
 """Mistake: median and quartiles instead of mean and deviation
-Message: 
+Message: centre and scale each lead by
 """
 
 def preprocess_ecg(

@@ -1,5 +1,5 @@
 """Mistake: the second direction compares with the wrong axis
-Message: 
+Message: count, for each row (column), the
 """
 
 def retrieval_recall(

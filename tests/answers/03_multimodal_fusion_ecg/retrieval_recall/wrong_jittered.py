@@ -1,5 +1,5 @@
 """Mistake: noise breaks the ties
-Message: 
+Message: ties count against: other candidates that
 """
 
 def retrieval_recall(

@@ -1,5 +1,5 @@
 """Mistake: k taken as a share of N
-Message: 
+Message: count, for each row (column), the
 """
 
 def retrieval_recall(

@@ -1,5 +1,5 @@
 """Mistake: scores rounded to four digits
-Message: 
+Message: count, for each row (column), the
 """
 
 def retrieval_recall(

@@ -1,5 +1,5 @@
 """Mistake: a tie counts half
-Message: 
+Message: ties count against: other candidates that
 """
 
 def retrieval_recall(
