@@ -319,8 +319,9 @@ def _array_out(got: Any, shape: tuple[int, ...], dtype: Any, what: str) -> NDArr
             "time is the last axis: detrend, filter and scale with axis=-1, keepdims=True",
         )
     if got.dtype.kind != "f" or (np.dtype(dtype).kind == "f" and got.dtype != dtype):
+        wanted = np.dtype(dtype) if np.dtype(dtype).kind == "f" else "a floating dtype"
         fail(
-            f"Expected {what} with dtype {np.dtype(dtype)}, got {got.dtype}.",
+            f"Expected {what} with dtype {wanted}, got {got.dtype}.",
             "compute in float64, then give floating input back in its own dtype",
         )
     if not np.isfinite(got).all():

@@ -1,0 +1,1293 @@
+# ---
+# jupyter:
+#   jupytext:
+#     text_representation:
+#       extension: .py
+#       format_name: percent
+#   kernelspec:
+#     display_name: Python 3
+#     language: python
+#     name: python3
+# ---
+
+# %% [markdown]
+# # 04 ClinicalBERT embeddings: what a vector of a clinical word holds
+#
+# In notebook 01 you trained an encoder from nothing. Here you open one that somebody has already trained on
+# clinical text, and look at what goes in, what comes out, and what the numbers in between know.
+#
+# **What you will learn**
+#
+# - how text becomes tokens, and what a vocabulary of word pieces can and cannot spell;
+# - why the embedding matrix is only one of three things that are added up before the first block;
+# - how to turn the vectors of tokens into one vector for a note, for many notes, correctly and fast;
+# - how to *measure* whether a vector is contextual: two senses of a word, negated or asserted;
+# - what such vectors are good for in search, where they fail, and what they may give away about patients.
+#
+# | part | exercises | points | minutes |
+# | --- | --- | --- | --- |
+# | 1 Which encoder runs here | | | 5 |
+# | 2 Tokens and vocabulary | `tokenization_table`, `search_vocabulary` | 6 | 20 |
+# | 3 What enters the first block | `input_embeddings` | 6 | 20 |
+# | 4 What comes out | `mean_pool`, `embed_texts` | 9 | 35 |
+# | 5 One word, two senses | `word_vector` | 5 | 25 |
+# | 6 Negation by layer | `layer_probe` | 6 | 30 |
+# | 7 Attention with words | | | 10 |
+# | 8 Searching notes | `nearest_notes` | 3 | 20 |
+# | 9 What a model may give away | written answer | 5 | 20 |
+#
+# About three hours in all. Running the finished notebook takes well under two minutes on one CPU core.
+
+# %% tags=["install"]
+# install cell
+
+# %% tags=["imports"]
+import re
+import tempfile
+import time
+
+import matplotlib.pyplot as plt
+import numpy as np
+import pandas as pd
+import torch
+from sklearn.feature_extraction.text import TfidfVectorizer
+from sklearn.linear_model import LogisticRegression
+from sklearn.manifold import TSNE
+from sklearn.metrics import roc_auc_score
+from sklearn.model_selection import GroupKFold, GroupShuffleSplit, LeaveOneGroupOut  # noqa: F401
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
+from torch import nn
+from torch.nn import functional as F
+from transformers import BertConfig, BertModel
+
+from course_utils import checks, claims, plots, text, training
+from course_utils.data import corpus
+from course_utils.plots import embeddings as pictures
+
+SEED = claims.seed()
+DEVICE = training.pick_device()
+plots.use_style()
+checks.setup()
+
+# %% [markdown]
+# ## 1 Which encoder runs here
+#
+# `emilyalsentzer/Bio_ClinicalBERT` (Alsentzer et al., 2019) is BERT-base, trained further on biomedical papers and
+# then on the notes of MIMIC-III. If the Hugging Face hub answers within seconds, that model is loaded. If not, you get
+# a small clinical BERT that ships with the course: 2 layers, width 128, trained for a few CPU minutes on
+# *generated* notes. Tokenizer and model have the same interface, so every line below works with both; the cell
+# says which one you have.
+#
+# `model.eval()`, no gradients and *eager* attention (the variant that can return its weights) are set for you.
+# A fresh `AutoModel` may also bring a *pooling head* with random weights; it is left out.
+
+# %%
+tokenizer, model = text.load_clinical_encoder()
+IS_SHIPPED = model.config.hidden_size == 128
+print(training.describe_device(DEVICE))
+
+
+def claim(name: str, value: float) -> None:
+    """Show a figure beside its band; the bands hold for the small model that ships."""
+    if IS_SHIPPED:
+        claims.claim("04_clinicalbert_embeddings", name, value)
+    else:
+        print(f"{name}: {value:.3f} (the bands were measured on the shipped model)")
+
+
+# %% [markdown]
+# The configuration says everything about the shapes. Beside it stands Bio_ClinicalBERT's, whose embedding matrix is
+# 28,996 × 768: built here on the *meta* device, which knows shapes but allocates no memory.
+
+# %%
+with torch.device("meta"):
+    full_size = BertModel(BertConfig(vocab_size=28_996), add_pooling_layer=False)
+
+
+def in_short(net: nn.Module) -> dict[str, object]:
+    config = net.config
+    return {
+        "embedding matrix": " × ".join(
+            f"{n:,}" for n in net.embeddings.word_embeddings.weight.shape
+        ),
+        "layers": config.num_hidden_layers,
+        "heads": config.num_attention_heads,
+        "positions": config.max_position_embeddings,
+        "segments": config.type_vocab_size,
+        "parameters": f"{sum(p.numel() for p in net.parameters()):,}",
+        "of them in the matrix": f"{net.embeddings.word_embeddings.weight.numel():,}",
+    }
+
+
+pd.DataFrame({"this model": in_short(model), "Bio_ClinicalBERT": in_short(full_size)})
+
+# %% [markdown]
+# ## 2 Tokens and vocabulary
+#
+# An encoder reads numbers. The *tokenizer* cuts a text into pieces that are in its vocabulary and gives each piece its
+# number. BERT's scheme is WordPiece: a word that has no entry of its own is spelled with the longest pieces
+# that fit, and a piece that continues a word is written with `##`. In front stands `[CLS]`, at the end `[SEP]`. To get
+# from a token back to the note you need its *offsets*: the piece is `text[start:end]`.
+#
+# > **Exercise `tokenization_table`** · 3 points · 8 minutes · difficulty 1 of 5
+#
+# Return a `pandas.DataFrame` with one row per token, in order:
+#
+# - columns `id`, `token`, `start`, `end`, in this order;
+# - `[CLS]` and `[SEP]` have rows too, with `start` and `end` 0; nothing is cut off, however long the text;
+# - `token` is the vocabulary's entry, `##` kept; the other three are integers (numbers, not tensors);
+# - `start` and `end` count characters of `text` exactly as it was given; `end` is exclusive.
+
+
+# %% nbgrader={"grade": false, "grade_id": "tokenization_table", "locked": false, "schema_version": 3, "solution": true, "task": false}
+def tokenization_table(text: str, tokenizer) -> pd.DataFrame:
+    """Table of the tokens of a text: columns ``id``, ``token``, ``start``, ``end``, a row per token."""
+    ### BEGIN SOLUTION
+    encoded = tokenizer(text, return_offsets_mapping=True)
+    starts, ends = zip(*encoded["offset_mapping"], strict=True)
+    tokens = tokenizer.convert_ids_to_tokens(encoded["input_ids"])
+    return pd.DataFrame({"id": encoded["input_ids"], "token": tokens, "start": starts, "end": ends})
+    ### END SOLUTION
+
+
+# %% nbgrader={"grade": true, "grade_id": "tokenization_table_check", "locked": true, "points": 3, "schema_version": 3, "solution": false, "task": false}
+checks.clinicalbert_embeddings.tokenization_table(tokenization_table)
+### BEGIN HIDDEN TESTS
+with checks.hidden("tokenization_table"):
+    _c = checks.clinicalbert_embeddings
+    _tok = _c.tokenizer()
+    for _text in (
+        "",
+        "fever",
+        "  Two  spaces,\n\ta line break and a tab.  ",
+        "T 38.5°C, naïve to opioids → no naloxone; naïve again",
+        "no no no, NO nephropathy; (left/right) 120/80 mmHg",
+        "[MASKED] words, #hashtags and ## signs",
+        "word " * 700,
+    ):
+        _c.token_table(tokenization_table, _text, _tok)
+        _frame = tokenization_table(_text, _tok)
+        _fast = _tok.backend_tokenizer.encode(_text)
+        checks.same(np.array(_frame["id"], dtype=int), np.array(_fast.ids), "the ids")
+        _pairs = np.array(_frame[["start", "end"]], dtype=int)
+        checks.same(_pairs, np.array(_fast.offsets), f"start and end in {_text[:40]!r}")
+        checks.require(list(_frame["token"]) == _fast.tokens, "The tokens differ.")
+### END HIDDEN TESTS
+
+# %% [markdown]
+# <details><summary>Hint 1</summary>
+#
+# Call the tokenizer itself, `tokenizer(text)`: it returns a dictionary-like object with `input_ids`.
+#
+# </details>
+# <details><summary>Hint 2</summary>
+#
+# `return_offsets_mapping=True` adds `offset_mapping`, a list of `(start, end)` pairs;
+# `tokenizer.convert_ids_to_tokens` turns ids into entries of the vocabulary.
+#
+# </details>
+# <details><summary>Hint 3: nearly all of it</summary>
+#
+# `encoded = tokenizer(text, return_offsets_mapping=True)`; then a DataFrame of `encoded["input_ids"]`, the
+# converted tokens, `[a for a, b in encoded["offset_mapping"]]` and `[b for a, b in ...]`.
+#
+# </details>
+
+# %% tags=["needs-answer"]
+sentence = "Patient has no history of fatigue, weight change, loss of appetite, or weakness."
+tokenization_table(sentence, tokenizer)
+
+# %% [markdown]
+# Nineteen tokens with the shipped tokenizer: every word of this sentence has an entry of its own, and so have the commas.
+#
+# **Upper and lower case.** The shipped tokenizer is *cased*: "Patient" and "patient" are different entries. Case carries meaning in
+# notes (a drug's or a person's name, "IT", a heading), and the price is a larger vocabulary, in which the start of a
+# sentence has to be learned twice. Bio_ClinicalBERT has a cased vocabulary too, but its files do not say so, and
+# `transformers` then lower-cases everything it reads: no entry with a capital letter is ever used. See which one you have:
+
+# %%
+for example in ("Patient", "patient", "PATIENT", "pt", "hepatosplenomegaly", "nephropathy", "38.5"):
+    print(f"{example:20} {tokenizer.tokenize(example)}")
+print(
+    "lower-cases what it reads:", tokenizer("Fever")["input_ids"] == tokenizer("fever")["input_ids"]
+)
+
+# %% [markdown]
+# ### Searching the vocabulary
+#
+# Which words have an entry of their own, and which are spelled from pieces? Looking it up is worth a function.
+#
+# > **Exercise `search_vocabulary`** · 3 points · 8 minutes · difficulty 2 of 5
+#
+# Return a `DataFrame` with exactly the columns `id` and `token`, ordered by `id`:
+#
+# - `id`: the entry with this number; `token`: the entry spelled exactly so; `contains`: all entries with
+#   these characters in them, taken literally (a dot is a dot) and with their case; `##` is part of an entry;
+# - several criteria together must **all** hold; without any, return the whole vocabulary;
+# - special tokens count, and so do tokens that were added to the tokenizer later;
+# - nothing found, an unknown token or an id that does not exist: an empty table with both columns;
+# - mind that `0` is a perfectly good id.
+
+
+# %% nbgrader={"grade": false, "grade_id": "search_vocabulary", "locked": false, "schema_version": 3, "solution": true, "task": false}
+def search_vocabulary(
+    tokenizer, *, id: int | None = None, token: str | None = None, contains: str | None = None
+) -> pd.DataFrame:
+    """Entries of the vocabulary that meet all criteria given: columns ``id``, ``token``, by id."""
+    ### BEGIN SOLUTION
+    entries = sorted((number, entry) for entry, number in tokenizer.get_vocab().items())
+    found = [
+        (number, entry)
+        for number, entry in entries
+        if (id is None or number == id)
+        and (token is None or entry == token)
+        and (contains is None or contains in entry)
+    ]
+    return pd.DataFrame(found, columns=["id", "token"])
+    ### END SOLUTION
+
+
+# %% nbgrader={"grade": true, "grade_id": "search_vocabulary_check", "locked": true, "points": 3, "schema_version": 3, "solution": false, "task": false}
+checks.clinicalbert_embeddings.search_vocabulary(search_vocabulary)
+### BEGIN HIDDEN TESTS
+with checks.hidden("search_vocabulary"):
+    _c = checks.clinicalbert_embeddings
+    _tok = _c.tokenizer()
+    _tok.add_tokens(["zq9finding", "[Finding]"])
+    _tok.add_special_tokens({"additional_special_tokens": ["[NOTE]"]})
+    _vocab = _tok.get_vocab()
+    _pain, _no, _last = _vocab["pain"], _vocab["no"], max(_vocab.values())
+    for _options, _want in (
+        ({"id": 4}, {"[MASK]": 4}),
+        ({"id": _last}, {t: i for t, i in _vocab.items() if i == _last}),
+        ({"token": "zq9finding"}, {"zq9finding": _vocab["zq9finding"]}),
+        ({"token": "[NOTE]"}, {"[NOTE]": _vocab["[NOTE]"]}),
+        ({"contains": "inding"}, {t: i for t, i in _vocab.items() if "inding" in t}),
+        ({"id": 10**7}, {}),
+        ({"id": -1}, {}),
+        ({"token": "Pa"}, {t: i for t, i in _vocab.items() if t == "Pa"}),
+        ({"token": "[UNK]"}, {"[UNK]": _vocab["[UNK]"]}),
+        ({"token": "no", "contains": "o"}, {"no": _no}),
+        ({"token": "no", "contains": "x"}, {}),
+        ({"id": _pain, "token": "no"}, {}),
+        ({"id": _pain, "contains": "ai"}, {"pain": _pain}),
+        ({"id": _no, "contains": "ai"}, {}),
+        ({"id": 0, "token": "[PAD]", "contains": "["}, {"[PAD]": 0}),
+        ({"id": 0, "contains": "pain"}, {}),
+        ({"contains": "P"}, {t: i for t, i in _vocab.items() if "P" in t}),
+        ({"contains": "["}, {t: i for t, i in _vocab.items() if "[" in t}),
+        ({"contains": "##"}, {t: i for t, i in _vocab.items() if "##" in t}),
+        ({"contains": "+"}, {t: i for t, i in _vocab.items() if "+" in t}),
+        ({"contains": "zzzz"}, {}),
+        ({}, _vocab),
+    ):
+        _c.vocabulary_rows(checks.call(search_vocabulary, _tok, **_options), _want, f"{_options}")
+### END HIDDEN TESTS
+
+# %% [markdown]
+# <details><summary>Hint 1</summary>
+#
+# `tokenizer.get_vocab()` is a dictionary from entry to id and holds everything, added tokens too.
+#
+# </details>
+# <details><summary>Hint 2</summary>
+#
+# Go through the sorted vocabulary once and keep an entry when each criterion is either `None` or met. `contains in entry` is
+# Python's literal search. `pd.DataFrame([], columns=["id", "token"])` is an empty table with columns.
+#
+# </details>
+# <details><summary>Hint 3: nearly all of it</summary>
+#
+# Keep `(number, entry)` if `(id is None or number == id) and (token is None or entry == token)` and the same for
+# `contains`.
+#
+# </details>
+
+# %% tags=["needs-answer"]
+endings = search_vocabulary(tokenizer, contains="emia")
+print("entries with 'emia':", ", ".join(endings["token"].head(12)))
+for word in ("fever", "pneumothorax", "hepatomegaly", "splenomegaly"):
+    known = len(search_vocabulary(tokenizer, token=word)) == 1
+    print(
+        f"{word:14} {'an entry of its own' if known else 'spelled: ' + ' '.join(tokenizer.tokenize(word))}"
+    )
+
+# %% [markdown]
+# ## 3 What enters the first block
+#
+# It is often said that the embedding matrix turns tokens into the encoder's input. That is a third of the truth. BERT
+# adds up three rows and normalises the sum:
+#
+# $$x_t = \operatorname{LayerNorm}\bigl(W_{\text{word}}[\text{id}_t] + W_{\text{position}}[t] + W_{\text{segment}}[0]\bigr)$$
+#
+# First the matrix itself, and the rows that belong to *this* sentence. (Printing the whole matrix, as one often
+# sees, shows the first and the last entries of the vocabulary, which have nothing to do with the sentence.)
+
+# %%
+sentence = "Patient has no history of fatigue, weight change, loss of appetite, or weakness."
+inputs = tokenizer(sentence, return_tensors="pt")
+labels = text.token_labels(sentence, tokenizer)
+matrix = model.embeddings.word_embeddings.weight
+print("the matrix:", tuple(matrix.shape), " this sentence's ids:", tuple(inputs["input_ids"].shape))
+rows = matrix[inputs["input_ids"][0]]
+pd.DataFrame(rows[:, :6].numpy().round(3), index=labels)
+
+# %% [markdown]
+# The two commas have the same row, and so do both "of": a matrix knows nothing about where a token stands.
+#
+# > **Exercise `input_embeddings`** · 6 points · 15 minutes · difficulty 3 of 5
+#
+# Compute what the model hands to its first block, for `input_ids` of shape `(B, T)`, as `(B, T, D)`:
+#
+# - word + position (counted from 0) + segment 0, then the model's own LayerNorm: its gain, its shift, its epsilon;
+# - no dropout, even if the model happens to be in training mode; the model is left exactly as it was;
+# - read every size from the model: the check brings one of another width, depth and number of positions;
+# - you may use the sub-modules and weights of `model.embeddings`, but not call `model.embeddings(...)` or `model(...)`;
+# - gradients flow into the weights, as they do in the model.
+
+
+# %% nbgrader={"grade": false, "grade_id": "input_embeddings", "locked": false, "schema_version": 3, "solution": true, "task": false}
+def input_embeddings(model: nn.Module, input_ids: torch.Tensor) -> torch.Tensor:
+    """Input of the first block.  input_ids ``(B, T)`` -> ``(B, T, D)``."""
+    ### BEGIN SOLUTION
+    layer = model.embeddings
+    words = layer.word_embeddings.weight[input_ids]  # (B, T, D)
+    positions = layer.position_embeddings.weight[: input_ids.shape[1]]  # (T, D)
+    segment = layer.token_type_embeddings.weight[0]  # (D,)
+    return layer.LayerNorm(words + positions + segment)
+    ### END SOLUTION
+
+
+# %% nbgrader={"grade": true, "grade_id": "input_embeddings_check", "locked": true, "points": 6, "schema_version": 3, "solution": false, "task": false}
+checks.clinicalbert_embeddings.input_embeddings(input_embeddings)
+### BEGIN HIDDEN TESTS
+with checks.hidden("input_embeddings"):
+    _c = checks.clinicalbert_embeddings
+    _g = torch.Generator().manual_seed(11)
+    for _b, _t, _width, _positions, _dtype in (
+        (1, 1, 24, 40, torch.float32),
+        (3, 33, 36, 33, torch.float64),
+        (2, 9, 12, 600, torch.float32),
+    ):
+        _model = _c.small_model(_b, width=_width, layers=1, positions=_positions, dtype=_dtype)
+        _ids = torch.randint(0, 1000, (_b, _t), generator=_g)
+        _ids[:, -1] = 0
+        _got = _c.compare_embeddings(input_embeddings, _model, _ids, f"the input, {_b} × {_t}")
+        _got.sum().backward()
+        for _name in (
+            "word_embeddings",
+            "position_embeddings",
+            "token_type_embeddings",
+            "LayerNorm",
+        ):
+            _part = getattr(_model.embeddings, _name).weight.grad
+            checks.require(
+                _part is not None and bool(torch.isfinite(_part).all()),
+                f"No finite gradient reaches `{_name}`.",
+                "use the weights themselves: no `torch.no_grad()`, `.data` or `.detach()` here",
+            )
+    _model = _c.small_model(5).eval()
+    _c.compare_embeddings(input_embeddings, _model, torch.arange(40).reshape(1, 40), "40 positions")
+### END HIDDEN TESTS
+
+# %% [markdown]
+# <details><summary>Hint 1</summary>
+#
+# Print `model.embeddings`: it has `word_embeddings`, `position_embeddings`, `token_type_embeddings`, `LayerNorm` and `dropout`.
+#
+# </details>
+# <details><summary>Hint 2</summary>
+#
+# Each of the first three is an `nn.Embedding`: call it with ids, or index its `weight`. The positions are
+# `torch.arange(T)`, the same for every row of the batch; broadcasting does the rest.
+#
+# </details>
+# <details><summary>Hint 3: nearly all of it</summary>
+#
+# `total = e.word_embeddings(input_ids) + e.position_embeddings(torch.arange(T)) + e.token_type_embeddings.weight[0]`, and
+# `e.LayerNorm(total)` is the result.
+#
+# </details>
+
+# %% tags=["needs-answer"]
+mine = input_embeddings(model, inputs["input_ids"])[0].detach()
+alone = F.cosine_similarity(rows, mine, dim=1)
+figure, axes = plt.subplots(1, 2, figsize=(8, 4.6), sharey=True)
+pictures.token_vectors(rows[:, :40], labels, title="rows of the matrix", ax=axes[0])
+pictures.token_vectors(mine[:, :40], labels, title="what enters the first block", ax=axes[1])
+axes[1].set_ylabel("")
+plt.show()
+commas = [i for i, label in enumerate(labels) if label == ","]
+same_word = F.cosine_similarity(mine[commas[0]], mine[commas[1]], dim=0)
+print(f"two commas: same row of the matrix; as input their cosine is {same_word:.2f}")
+print(f"cosine of a row with its input, over the sentence: {alone.min():.2f} to {alone.max():.2f}")
+claim("matrix_row_cosine", alone.mean())
+
+# %% [markdown]
+# *Two heat maps, tokens down, the first 40 dimensions across. Left, equal tokens have equal rows; right, position and segment
+# are added and every row is normalised, so the commas differ.* A row of the matrix points in roughly the direction
+# of the input, but it is not the input: whoever analyses "the embedding" should say which one.
+
+# %% [markdown]
+# ## 4 What comes out
+#
+# `last_hidden_state` has the shape `(B, T, D)`: one vector for every token, from `[CLS]` to `[SEP]`. All of them are listed here,
+# with the two special tokens, because both take part in attention and in the mean that you will write.
+
+# %%
+states = text.token_states(sentence, tokenizer, model)  # (layers + 1, T, D)
+print("all layers:", tuple(states.shape), " last_hidden_state:", tuple(states[-1:].shape))
+pictures.token_vectors(states[-1][:, :64], labels, title="last hidden state, first 64 dimensions")
+plt.show()
+listing = pd.DataFrame(states[-1][:, :5].numpy().round(2), index=labels)
+listing.insert(0, "length of the vector", states[-1].norm(dim=1).numpy().round(2))
+listing
+
+# %% [markdown]
+# *A heat map with a row for each of the tokens. Equal tokens, such as the commas and the two "of", now have different
+# rows: each has seen its own neighbours.* Whether "different" also means "knows something useful" is the question of parts 5 and 6.
+#
+# ### One vector for a note
+#
+# To compare notes you need one vector for each, whatever its length. The simplest good choice is the mean over its tokens. In a
+# batch, short notes are padded, and the padding must not take part:
+#
+# $$\bar h = \frac{\sum_t m_t\, h_t}{\max(1, \sum_t m_t)}$$
+#
+# > **Exercise `mean_pool`** · 3 points · 8 minutes · difficulty 2 of 5
+#
+# - `last_hidden_state` `(B, T, D)`, `attention_mask` `(B, T)`, integers or booleans -> `(B, D)`, in the dtype of the states;
+# - the mean over all positions marked 1, `[CLS]` and `[SEP]` included; padding may be on either side;
+# - a row without any token gives zeros, not `nan`;
+# - inputs stay as they are, gradients flow.
+
+
+# %% nbgrader={"grade": false, "grade_id": "mean_pool", "locked": false, "schema_version": 3, "solution": true, "task": false}
+def mean_pool(last_hidden_state: torch.Tensor, attention_mask: torch.Tensor) -> torch.Tensor:
+    """Mean over real tokens.  ``(B, T, D)``, ``(B, T)`` -> ``(B, D)``."""
+    ### BEGIN SOLUTION
+    keep = attention_mask.bool().unsqueeze(-1).to(last_hidden_state.dtype)  # (B, T, 1)
+    return (last_hidden_state * keep).sum(1) / keep.sum(1).clamp(min=1)
+    ### END SOLUTION
+
+
+# %% nbgrader={"grade": true, "grade_id": "mean_pool_check", "locked": true, "points": 3, "schema_version": 3, "solution": false, "task": false}
+checks.clinicalbert_embeddings.mean_pool(mean_pool)
+### BEGIN HIDDEN TESTS
+with checks.hidden("mean_pool"):
+    _g = torch.Generator().manual_seed(12)
+    for _b, _t, _d, _dtype, _kind in (
+        (1, 1, 1, torch.float32, torch.int64),
+        (1, 1, 3, torch.float64, torch.bool),
+        (6, 300, 2, torch.float32, torch.uint8),
+        (4, 7, 5, torch.float64, torch.int32),
+        (5, 4, 8, torch.float32, torch.bool),
+    ):
+        _x = torch.randn(_d, _b, _t, generator=_g, dtype=torch.float64).permute(1, 2, 0)
+        _x = (_x + 3).to(_dtype)
+        _mask = (torch.rand(_b, _t, generator=_g) < 0.6).to(_kind)
+        _mask[0] = 1
+        if _b > 2:
+            _mask[1] = 0
+            _mask[2, 1:-1] = 0
+        _x = torch.where(_mask.bool().unsqueeze(-1), _x, _x * 1e4)
+        _want = torch.stack(
+            [
+                r[m.bool()].sum(0) / max(1, int(m.bool().sum()))
+                for r, m in zip(_x, _mask, strict=True)
+            ]
+        )
+        _leaf = _x.clone().requires_grad_()
+        _got = checks.call(mean_pool, _leaf, _mask)
+        checks.same(_got, _want, f"the mean, {_kind} mask", rtol=1e-4)
+        checks.require(_got.requires_grad, "No gradient flows to the states.")
+        _got.sum().backward()
+        checks.require(bool(torch.isfinite(_leaf.grad).all()), "A gradient is not finite.")
+        checks.require(bool((_leaf.grad[_mask == 0] == 0).all()), "Padding has a gradient.")
+### END HIDDEN TESTS
+
+# %% [markdown]
+# <details><summary>Hint 1</summary>
+#
+# You did this in notebook 01: multiply by the mask, sum over the tokens, divide by how many there are.
+#
+# </details>
+# <details><summary>Hint 2</summary>
+#
+# `attention_mask.unsqueeze(-1)` has shape `(B, T, 1)` and broadcasts over the width. Bring it to the dtype of the states first.
+#
+# </details>
+# <details><summary>Hint 3: nearly all of it</summary>
+#
+# `keep = attention_mask.unsqueeze(-1).to(last_hidden_state.dtype)`; the sum of `last_hidden_state * keep` over dimension 1, divided by
+# `keep.sum(1).clamp(min=1)`.
+#
+# </details>
+
+# %% tags=["needs-answer"]
+pair = [
+    "No fever.",
+    "No fever, chills, night sweats, weight loss, cough, nausea, vomiting or diarrhea.",
+]
+batch = tokenizer(pair, padding=True, return_tensors="pt")
+with torch.no_grad():
+    hidden = model(**batch).last_hidden_state
+    alone = model(**tokenizer(pair[:1], return_tensors="pt")).last_hidden_state.mean(1)
+pooled = mean_pool(hidden, batch["attention_mask"])
+gaps = {"masked mean": pooled[0] - alone[0], "plain mean over T": hidden[0].mean(0) - alone[0]}
+plots.bars(list(gaps), [gap.norm() / alone.norm() for gap in gaps.values()], digits=4,
+           xlabel="relative distance from the same note embedded alone")  # fmt: skip
+plt.show()
+
+# %% [markdown]
+# *Two bars: with the mask, a short note has the same vector in a batch as alone; with a plain mean, the padding moves it.*
+#
+# ### Many notes
+#
+# > **Exercise `embed_texts`** · 6 points · 25 minutes · difficulty 4 of 5
+#
+# Turn a list of texts into a tensor `(N, hidden_size)` on the CPU, row *i* for text *i*:
+#
+# - `pooling="mean"`: the mean over the attention mask (special tokens included); `"cls"`: the first position of the last hidden state
+#   (not `pooler_output`); anything else raises a `ValueError`;
+# - never more than `batch_size` texts in one forward call; padding changes no vector;
+# - texts longer than `model.config.max_position_embeddings` tokens are truncated to that by the tokenizer;
+# - evaluation mode and no gradients while you compute; afterwards the model's mode, the global gradient setting and the caller's
+#   list are as they were;
+# - the dtype is the model's; vectors are not normalised; an empty list gives `(0, hidden_size)`.
+#
+# Texts of similar length in one batch save most of the padding. If you sort, put the vectors back in the order given.
+
+
+# %% nbgrader={"grade": false, "grade_id": "embed_texts", "locked": false, "schema_version": 3, "solution": true, "task": false}
+def embed_texts(
+    texts: list[str], tokenizer, model: nn.Module, batch_size: int = 32, pooling: str = "mean"
+) -> torch.Tensor:
+    """Vectors of texts, in their order.  ``N`` texts -> ``(N, D)`` on the CPU, without gradient."""
+    ### BEGIN SOLUTION
+    if pooling not in ("mean", "cls"):
+        raise ValueError(f"pooling must be 'mean' or 'cls', got {pooling!r}")
+    weight = model.embeddings.word_embeddings.weight
+    vectors = torch.zeros(len(texts), model.config.hidden_size, dtype=weight.dtype)
+    order = sorted(range(len(texts)), key=lambda i: len(texts[i]))
+    limit = model.config.max_position_embeddings
+    training = model.training
+    model.eval()
+    try:
+        with torch.no_grad():
+            for first in range(0, len(order), batch_size):
+                chosen = order[first : first + batch_size]
+                batch = tokenizer(
+                    [texts[i] for i in chosen],
+                    padding=True,
+                    truncation=True,
+                    max_length=limit,
+                    return_tensors="pt",
+                ).to(weight.device)
+                states = model(**batch).last_hidden_state  # (B, T, D)
+                if pooling == "cls":
+                    vectors[chosen] = states[:, 0].cpu()
+                else:
+                    vectors[chosen] = mean_pool(states, batch["attention_mask"]).cpu()
+    finally:
+        model.train(training)
+    return vectors
+    ### END SOLUTION
+
+
+# %% nbgrader={"grade": true, "grade_id": "embed_texts_check", "locked": true, "points": 6, "schema_version": 3, "solution": false, "task": false}
+checks.clinicalbert_embeddings.embed_texts(embed_texts)
+### BEGIN HIDDEN TESTS
+with checks.hidden("embed_texts"):
+    _c = checks.clinicalbert_embeddings
+    _notes = list(corpus.make_clinical_corpus(37, random_state=5).texts)
+    _few = ["", "Fever?", _c.LONG, "  ", "No cough, however fever persists.", "fever", "Fever?"]
+    for _texts, _dtype, _options in (
+        (_notes, torch.float32, {}),
+        (_notes[:7], torch.float64, {"batch_size": 3, "pooling": "cls"}),
+        (_few, torch.float64, {"batch_size": 1}),
+        (_few, torch.float32, {"batch_size": 100, "pooling": "mean"}),
+        (["No fever."], torch.float32, {"pooling": "cls"}),
+    ):
+        _model = _c.small_model(7, width=18, layers=2, positions=30, dtype=_dtype)
+        _c.compare_texts(embed_texts, _texts, _model, f"vectors of {len(_texts)} texts", **_options)
+        with torch.no_grad():
+            _c.compare_texts(
+                embed_texts, _texts[:2], _model.eval(), "without gradients", **_options
+            )
+    _model = _c.small_model(8, width=12, layers=1, dtype=torch.float64)
+    for _pooling in ("mean", "cls"):
+        _none = checks.call(embed_texts, [], _c.tokenizer(), _model, 4, _pooling)
+        checks.same(_none, torch.zeros(0, 12).double(), "the vectors of an empty list")
+    with _c.left_alone(_model):
+        for _pooling in ("sum", "CLS", "pooler", ""):
+            _why = f"pooling={_pooling!r}"
+            _c.error_of(
+                embed_texts, ["x"], _c.tokenizer(), _model, pooling=_pooling, naming="", why=_why
+            )
+### END HIDDEN TESTS
+
+# %% [markdown]
+# <details><summary>Hint 1</summary>
+#
+# A loop over `range(0, len(texts), batch_size)`; in it the tokenizer with `padding=True, truncation=True, max_length=...,
+# return_tensors="pt"`, the model under `torch.no_grad()`, and your `mean_pool`.
+#
+# </details>
+# <details><summary>Hint 2</summary>
+#
+# Remember `model.training` before `model.eval()` and give it back in a `finally:` with `model.train(was_training)`. Make the result first
+# (`torch.zeros(len(texts), model.config.hidden_size, dtype=...)`) and fill its rows: then the empty list needs no special case.
+#
+# </details>
+# <details><summary>Hint 3: nearly all of it</summary>
+#
+# `order = sorted(range(len(texts)), key=lambda i: len(texts[i]))`; for each batch `chosen = order[first : first + batch_size]` and, with the
+# states of `[texts[i] for i in chosen]`, `vectors[chosen] = mean_pool(states, batch["attention_mask"])` or `states[:, 0]`.
+#
+# </details>
+
+# %% tags=["needs-answer"]
+mixed = list(corpus.make_clinical_corpus(192, random_state=SEED + 20).texts)
+mixed = [note[: 12 + 23 * (i % 16)] for i, note in enumerate(mixed)]  # from a few words to a page
+
+
+def texts_per_second(batch_size: int) -> float:
+    began = time.process_time()
+    embed_texts(mixed, tokenizer, model, batch_size)
+    return len(mixed) / (time.process_time() - began)
+
+
+texts_per_second(64)  # warm up
+speed = {f"{size} at a time": texts_per_second(size) for size in (1, 8, 64)}
+plots.bars(list(speed), list(speed.values()), xlabel="texts per CPU second", digits=0)
+plt.show()
+claim("throughput_ratio", speed["64 at a time"] / speed["1 at a time"])
+
+# %% [markdown]
+# *Bars: texts per second for one, 8 and 64 texts in a forward call.* Batches pay because a call has a fixed cost and because a larger matrix
+# product uses the processor better; sorting by length keeps the padding from eating the gain up.
+#
+# Vectors that do not change need not be computed twice. `text.cached_embeddings` keeps each one on disk under a key made of
+# the text **and** the model, its revision, the pooling and the length limit: leave one of them out, and some day you read vectors of
+# another model without noticing. It takes any embedding function, yours too.
+
+# %% tags=["needs-answer"]
+with tempfile.TemporaryDirectory() as folder:
+    for attempt in ("first run", "second run"):
+        began = time.process_time()
+        kept = text.cached_embeddings(
+            mixed, tokenizer, model, folder=folder, embed=embed_texts, show_progress=False
+        )
+        print(f"{attempt}: {tuple(kept.shape)} in {time.process_time() - began:.2f} CPU s")
+
+# %% [markdown]
+# ## 5 One word, two senses
+#
+# "He caught a cold" and "the foot is cold" use one word for two things. A *static* vector (a row of the matrix, or word2vec)
+# must serve both. A *contextual* vector need not. It is easy to assert that BERT's vectors are contextual; here you measure it. For that you
+# need the vector of a given word in a given sentence, and a word may consist of several pieces:
+#
+# $$v = \frac{1}{|P|}\sum_{t \in P} h^{(\ell)}_t, \qquad P = \text{the pieces of the word}$$
+#
+# > **Exercise `word_vector`** · 5 points · 20 minutes · difficulty 4 of 5
+#
+# Return the mean hidden state `(D,)` over the pieces of `word` in `text`:
+#
+# - the *first* occurrence as a whole word: the characters directly before and after it are not letters or digits (anything else may touch it:
+#   a bracket, a dot, an underscore, the end of the text); upper and lower case do not matter;
+# - literally, not as a regular expression; `word` may be several words (`chest pain`) or hold punctuation (`q.d.`);
+# - `layer` indexes `hidden_states`: 0 is the output of the embedding layer, -1 (the default) the last block's;
+# - long texts are truncated to `model.config.max_position_embeddings` tokens;
+# - evaluation mode, no gradients, the model's mode as it was afterwards;
+# - if the word is absent, empty or was truncated away: a `ValueError` that names it.
+
+
+# %% nbgrader={"grade": false, "grade_id": "word_vector", "locked": false, "schema_version": 3, "solution": true, "task": false}
+def word_vector(text: str, word: str, tokenizer, model: nn.Module, layer: int = -1) -> torch.Tensor:
+    """Vector ``(D,)`` of the first whole-word occurrence of ``word``, the mean over its pieces."""
+    ### BEGIN SOLUTION
+    beside = r"[^\W_]"  # a letter or a digit
+    found = re.search(rf"(?<!{beside}){re.escape(word)}(?!{beside})", text, flags=re.IGNORECASE)
+    if not word or found is None:
+        raise ValueError(f"{word!r} does not occur as a whole word in {text[:60]!r}")
+    limit = model.config.max_position_embeddings
+    encoded = tokenizer(
+        text,
+        truncation=True,
+        max_length=limit,
+        return_offsets_mapping=True,
+        return_tensors="pt",
+    )
+    offsets = encoded.pop("offset_mapping")[0].tolist()
+    pieces = [i for i, (a, b) in enumerate(offsets) if a < found.end() and b > found.start()]
+    if not pieces:
+        raise ValueError(
+            f"{word!r} lies behind the first {limit} tokens, where the text is cut off"
+        )
+    training = model.training
+    model.eval()
+    try:
+        with torch.no_grad():
+            states = model(**encoded.to(model.device), output_hidden_states=True).hidden_states
+    finally:
+        model.train(training)
+    return states[layer][0, pieces].mean(0).cpu()
+    ### END SOLUTION
+
+
+# %% nbgrader={"grade": true, "grade_id": "word_vector_check", "locked": true, "points": 5, "schema_version": 3, "solution": false, "task": false}
+checks.clinicalbert_embeddings.word_vector(word_vector)
+### BEGIN HIDDEN TESTS
+with checks.hidden("word_vector"):
+    _c = checks.clinicalbert_embeddings
+    _model = _c.small_model(9, width=15, layers=4, positions=44, dtype=torch.float64)
+    for _text, _word, _start, _layer in (
+        ("Fever since Monday, no cough.", "fever", 0, -1),
+        ("Fever since Monday, no cough.", "Fever", 0, 0),
+        ("nosebleed, nose clear; no rash", "no", 23, 3),
+        ("nosebleed, NO rash, no cough", "no", 11, -2),
+        ("2.5 units, not 25 or 2x5", "2x5", 21, 1),
+        ("take 215 or 2.15 mg q.d. (mild) daily", "2.15", 12, 2),
+        ("sqed q.d. (mild) daily", "q.d.", 5, -1),
+        ("mildly ill (mild) daily", "(mild)", 11, -1),
+        ("mildly ill (mild) daily", "mild", 12, -4),
+        ("see note_fever_old today", "fever", 9, -1),
+        ("No chestpain but CHEST pain, chest pain", "chest pain", 17, 4),
+        ("cough2 cough3 cough", "cough", 14, -1),
+        ("[b]+ and a* hepatomegaly", "a*", 9, -1),
+        ("hepatosplenomegaly", "Hepatosplenomegaly", 0, -1),
+        ("fever " + _c.LONG, "fever", 0, -1),
+    ):
+        _c.compare_word(word_vector, _text, _word, (_start, _start + len(_word)), _model, _layer)
+    _c.compare_word(word_vector, "Feet cold.", "feet", (0, 4), _c.small_model(3).eval(), 1)
+    with _c.left_alone(_model):
+        for _text, _word, _why in (
+            ("No chills.", "hill", "part of a word"),
+            ("No chills.", "c.ills", "a word that matches only as a regular expression"),
+            ("(mild) chills.", "", "an empty word"),
+            ("", "fever", "an empty text"),
+            ("fever2 3fever xfever", "fever", "a word with letters or digits beside it"),
+            (_c.LONG + " jaundice", "jaundice", "a word that was truncated away"),
+        ):
+            _c.error_of(word_vector, _text, _word, _c.tokenizer(), _model, naming=_word, why=_why)
+### END HIDDEN TESTS
+
+# %% [markdown]
+# <details><summary>Hint 1</summary>
+#
+# Two steps: find the *characters* (`re.search` with `re.escape(word)` and `re.IGNORECASE`), then the *tokens* that lie on them
+# (`return_offsets_mapping=True`).
+#
+# </details>
+# <details><summary>Hint 2</summary>
+#
+# `\b` is not what you want: it counts the underscore as a letter, and fails beside `(`. "Not a letter or digit before" is `(?<![^\W_])`, "not
+# behind" is `(?![^\W_])`. Special tokens have the offsets (0, 0): see that they do not slip in when the word begins the text.
+#
+# </details>
+# <details><summary>Hint 3: nearly all of it</summary>
+#
+# A token `(a, b)` belongs to the match if `a < match.end() and b > match.start()`. Then
+# `model(**encoded, output_hidden_states=True).hidden_states[layer][0, pieces].mean(0)`.
+#
+# </details>
+
+# %% tags=["needs-answer"]
+ill = [
+    "She caught a cold last week.",
+    "A cold with a runny nose.",
+    "Sneezing and a cold since Monday.",
+]
+cool = ["The left foot felt cold.", "Hands are cold and pale.", "A cold pack was put on the knee."]
+similarity = {}
+for name, layer in (("static, layer 0", 0), ("contextual, last layer", -1)):
+    vectors = torch.stack([word_vector(s, "cold", tokenizer, model, layer) for s in ill + cool])
+    unit = F.normalize(vectors, dim=1)
+    similarity[name] = (unit @ unit.T).numpy()
+names = [f"ill {i}" for i in (1, 2, 3)] + [f"cool {i}" for i in (1, 2, 3)]
+pictures.similarity_pair(similarity, names, border=3, label='cosine of "cold" in two sentences')
+plt.show()
+for name, table in similarity.items():
+    across = table[:3, 3:].mean()
+    within = np.concatenate(
+        [table[:3, :3][np.triu_indices(3, 1)], table[3:, 3:][np.triu_indices(3, 1)]]
+    )
+    print(f"{name:24} same sense {within.mean():.2f}, other sense {across:.2f}")
+
+# %% [markdown]
+# *Two heat maps of similarities between six occurrences of "cold". At layer 0 only the position differs, so the two senses cannot be told apart;
+# in the last layer each sense resembles itself more than the other.* Six sentences are an illustration, not evidence. The evidence needs many sentences,
+# templates that the classifier has not seen, and a probe: that is the next exercise.
+
+# %% [markdown]
+# ## 6 Negation by layer
+#
+# "Patient has **no history of** fatigue": the finding is there, the patient does not have it. A vector of "fatigue" that does not know this is
+# dangerous in a clinical system. Does it know? A *probe* answers: take the vector of the finding, fit a linear classifier for
+# negated or asserted, and look at its accuracy, layer by layer.
+#
+# A probe fools you if the same template is in the training and in the test sentences: it may then recognise the template instead of
+# the negation. So whole *groups* go to one side:
+#
+# $$\text{accuracy}_\ell = \frac1K \sum_{k=1}^{K} \text{accuracy on the groups held out in split } k$$
+#
+# First write down what you expect of layer 0 (the embedding layer's output, one vector a token, no neighbours seen) and of the last layer.
+#
+# > **Exercise `layer_probe`** · 6 points · 20 minutes · difficulty 3 of 5
+#
+# - `features_by_layer`: a list with one array or CPU tensor `(N, F)` per layer (`F` may differ); `labels` `(N,)` integers, two or more classes;
+#   `groups` `(N,)` integers or strings;
+# - return a `DataFrame` with a row per layer, in the order given, and at least the columns `layer` (0, 1, ...) and `accuracy`: the fraction
+#   of rows predicted rightly **in held-out groups**, averaged over the splits;
+# - any split that keeps each group on one side, any number of splits; the classifier is given (or take another linear one);
+# - whatever is fitted, scaling too, is fitted on the training side alone;
+# - the same `seed` gives the same table.
+
+
+# %% nbgrader={"grade": false, "grade_id": "layer_probe", "locked": false, "schema_version": 3, "solution": true, "task": false}
+def layer_probe(
+    features_by_layer: list, labels: np.ndarray, groups: np.ndarray, seed: int = 0
+) -> pd.DataFrame:
+    """Accuracy on held-out groups by layer.  A list of ``(N, F)`` -> columns ``layer``, ``accuracy``."""
+    classifier = make_pipeline(StandardScaler(), LogisticRegression(C=0.1, max_iter=1000))
+    ### BEGIN SOLUTION
+    labels = np.asarray(labels)
+    splits = GroupShuffleSplit(n_splits=10, test_size=0.25, random_state=seed)
+    rows = []
+    for layer, features in enumerate(features_by_layer):
+        features = np.asarray(features)
+        scores = [
+            classifier.fit(features[train], labels[train]).score(features[test], labels[test])
+            for train, test in splits.split(features, labels, groups)
+        ]
+        rows.append({"layer": layer, "accuracy": float(np.mean(scores))})
+    return pd.DataFrame(rows)
+    ### END SOLUTION
+
+
+# %% nbgrader={"grade": true, "grade_id": "layer_probe_check", "locked": true, "points": 6, "schema_version": 3, "solution": false, "task": false}
+checks.clinicalbert_embeddings.layer_probe(layer_probe)
+### BEGIN HIDDEN TESTS
+with checks.hidden("layer_probe"):
+    _c = checks.clinicalbert_embeddings
+    _rng = np.random.default_rng(13)
+    _trap, _labels, _groups = _c.group_trap(14, 30, 6)
+    _names = np.array([f"template {g}" for g in _groups])
+    _signal = torch.tensor(_rng.normal(size=(180, 5)) * 1e4, dtype=torch.float32)
+    _signal[:, 1] += torch.tensor(_labels * 1e5)
+    _noise = torch.tensor(_rng.normal(size=(180, 50)))
+    with _c.fits_below(180):
+        _got = _c.probe_table(layer_probe, [_noise, _trap, _signal], _labels, _names, seed=3)
+    checks.require(_got[2] > 0.95, f"A clear signal at another scale gave {_got[2]:.2f}.")
+    checks.require(
+        _got[1] <= 0.75 and 0.28 <= _got[0] <= 0.72,
+        f"Held-out groups that cannot be predicted gave {_got[1]:.2f}, noise {_got[0]:.2f}.",
+        "rows of one group are on both sides, or the rows were seen in fitting",
+    )
+    _three = np.arange(150) % 3 + 4
+    _cases = np.repeat(np.arange(25), 6)
+    _classes = _rng.normal(size=(150, 6)) + 5 * np.eye(6)[_three - 4]
+    _got = _c.probe_table(layer_probe, [_classes, _classes[:, 3:]], _three, _cases)
+    checks.require(_got[0] > 0.95, f"Three classes far apart gave {_got[0]:.2f}.")
+    checks.require(0.15 < _got[1] < 0.55, f"Noise with three classes gave {_got[1]:.2f}.")
+    _rare = (np.arange(150) % 5 == 0).astype(int)
+    _got = _c.probe_table(layer_probe, [np.zeros((150, 2))], _rare, _cases)
+    checks.require(abs(_got[0] - 0.8) < 0.1, f"Constant features, 80 % zeros: {_got[0]:.2f}.")
+### END HIDDEN TESTS
+
+# %% [markdown]
+# <details><summary>Hint 1</summary>
+#
+# `GroupKFold`, `GroupShuffleSplit` and `LeaveOneGroupOut` are imported; each has `.split(features, labels, groups)`, which yields index arrays.
+#
+# </details>
+# <details><summary>Hint 2</summary>
+#
+# A pipeline scales and classifies, and fits both on what `fit` gets. `classifier.fit(X[train], y[train]).score(X[test], y[test])` is one split's
+# accuracy.
+#
+# </details>
+# <details><summary>Hint 3: nearly all of it</summary>
+#
+# `splits = GroupShuffleSplit(n_splits=10, test_size=0.25, random_state=seed)`; for each layer the mean of the scores over
+# `splits.split(features, labels, groups)`, appended as `{"layer": layer, "accuracy": ...}`.
+#
+# </details>
+
+# %% [markdown]
+# The sentences for the probe come with their truth. Neither their templates nor their findings (stated so) were in the text on which the
+# shipped model was trained: *syncope*, *tinnitus* and the others occur there only in neutral sentences such as "A leaflet about syncope was handed out".
+
+# %%
+N_PROBE = 480 if IS_SHIPPED else 160
+probed = corpus.make_assertion_sentences(N_PROBE, random_state=SEED)
+for i in (0, 1, 2, 3):
+    print("negated " if probed.negated[i] else "asserted", probed.texts[i])
+
+
+def first_pieces(texts: list[str], starts: np.ndarray) -> torch.Tensor:
+    """States of all layers at the piece that begins at each start: ``(layers + 1, N, D)``."""
+    columns = []
+    for note, start in zip(texts, starts, strict=True):
+        piece = tokenizer(note).char_to_token(int(start))
+        columns.append(text.token_states(note, tokenizer, model)[:, piece])
+    return torch.stack(columns, 1)
+
+
+finding_states = first_pieces(probed.texts, probed.start)
+print("states of the findings:", tuple(finding_states.shape))
+
+# %% tags=["needs-answer"]
+negated = probed.negated.astype(int)
+curves = {
+    "templates held out": layer_probe(list(finding_states), negated, probed.template, SEED),
+    "findings held out": layer_probe(list(finding_states), negated, probed.finding, SEED),
+    "nothing held out": layer_probe(list(finding_states), negated, np.arange(N_PROBE), SEED),
+}
+pictures.accuracy_by_layer(
+    curves, chance=0.5, title="Negated or asserted, from the finding's vector"
+)
+plt.show()
+static, strict = curves["templates held out"]["accuracy"].iloc[[0, -1]]
+claim("negation_static", static)
+claim("negation_new_templates", strict)
+claim("negation_new_findings", curves["findings held out"]["accuracy"].iloc[-1])
+claim("negation_leak", curves["nothing held out"]["accuracy"].iloc[-1] - strict)
+
+# %% [markdown]
+# *Three lines of accuracy by layer beside a dashed line at one half.* At layer 0 a finding has seen no other word, and the probe guesses. One block later the probe is right on most sentences
+# about findings it never met, as long as it knows the sentence's *template*. On templates that are new to the probe as well, much of the gain is gone: this small model has
+# brought the cue to the finding, but in a form that differs from phrase to phrase. Had you split the rows at random, you would have reported the top line. A model of two layers is no judge of what large ones
+# can do; run the cell with Bio_ClinicalBERT when you have a network.
+#
+# Now the two senses of eight words, the same way: templates that the model has not read, each on one side of the split.
+
+# %%
+sense_states, senses = {}, {}
+for word in corpus.AMBIGUOUS_WORDS:
+    senses[word] = corpus.make_sense_sentences(word, 128 if IS_SHIPPED else 48, random_state=SEED)
+    sense_states[word] = first_pieces(senses[word].texts, senses[word].start)
+    print(f"{word:10}", " | ".join(senses[word].texts[:2]))
+
+# %% tags=["needs-answer"]
+tables = {
+    word: layer_probe(list(sense_states[word]), senses[word].sense, senses[word].template, SEED)
+    for word in corpus.AMBIGUOUS_WORDS
+}
+pictures.accuracy_by_layer(tables, chance=0.5, title="Which of two senses does a word have?")
+plt.show()
+last = [table["accuracy"].iloc[-1] for table in tables.values()]
+claim("senses_static", np.mean([table["accuracy"].iloc[0] for table in tables.values()]))
+claim("senses_contextual", np.mean(last))
+claim("senses_contextual_worst", np.min(last))
+
+# %% [markdown]
+# *A line for each word.* A static vector cannot do better than guess (below one half only means that the position, its only clue,
+# misleads on new templates). For some words the contextual vectors separate the senses nearly always, for others hardly better than by guessing: "contextual" is not a
+# property that a model has or lacks, it is something to measure word by word.
+#
+# And a map: the vectors of all eight words in both senses, laid out in the plane by t-SNE, which keeps neighbours together
+# (distances between far clusters, and the axes, mean nothing).
+
+# %%
+figure, axes = plt.subplots(1, 2, figsize=(8, 4.6))
+kept = slice(0, 40)
+words = [word for word in corpus.AMBIGUOUS_WORDS for _ in range(40)]
+kinds = ["second sense" if s else "first sense" for w in senses for s in senses[w].sense[kept]]
+for ax, layer, title in ((axes[0], 0, "static, layer 0"), (axes[1], -1, "contextual, last layer")):
+    points = torch.cat([sense_states[word][layer, kept] for word in corpus.AMBIGUOUS_WORDS]).numpy()
+    flat = TSNE(random_state=SEED, perplexity=20, init="pca").fit_transform(points)
+    pictures.map_2d(flat, words, kinds, title=title, ax=ax)
+axes[0].get_legend().remove()
+axes[1].get_legend().set_bbox_to_anchor((1.02, 1.0))
+plt.show()
+
+# %% [markdown]
+# *Two maps, a colour for each word, a shape for each sense. Left, each word is a cloud in which the shapes mix; right, many small groups, most of one shape.*
+#
+# ## 7 Attention with words
+#
+# How does the cue reach the finding? Each head of each block has a matrix of weights: row = the token that looks, column = the token
+# it looks at. The rows of "cough" and "fever" are the ones to read here.
+
+# %%
+note = "Patient denies cough but reports fever."
+note_labels = text.token_labels(note, tokenizer)
+weights = text.attention_of(note, tokenizer, model)  # (layers, H, T, T)
+marks = {note_labels.index(w): c for w, c in (("cough", "tab:red"), ("fever", "tab:green"))}
+pictures.attention_heads(
+    weights[0][:4].numpy(), note_labels, title="first block, four heads", highlight=marks
+)
+plt.show()
+cue, finding = note_labels.index("denies"), note_labels.index("cough")
+for layer, block in enumerate(weights):
+    print(f"block {layer}: cough -> denies by head", block[:, finding, cue].numpy().round(2))
+
+# %% [markdown]
+# *Four heat maps with the tokens on both axes.* In the shipped model the heads of the first block mostly look at a fixed distance: one or two tokens back or ahead. It reads notes
+# in short snippets, which explains why its vectors know more in familiar phrases than in new ones. A large weight shows where a head looks, not what the model concludes. So test it, as in
+# notebook 01: take the cue away and see which tokens' vectors change. A token whose vector does not notice the missing cue cannot be using it.
+
+# %%
+without_cue = note.replace("denies", "reports", 1)
+before = text.token_states(note, tokenizer, model)[-1]
+after = text.token_states(without_cue, tokenizer, model)[-1]
+moved = 1 - F.cosine_similarity(before, after, dim=1)
+plots.word_bars(
+    note_labels,
+    {"denies -> reports": moved.numpy()},
+    highlight=marks,
+    ylabel="1 - cosine, last layer",
+)
+plt.show()
+fever = note_labels.index("fever")
+claim("cue_moves_its_finding", moved[finding] / moved[fever])
+
+# %% [markdown]
+# *Bars, one a token: how far its vector in the last layer moves when "denies" becomes "reports".* "cough", which the cue governs, moves; "fever" behind the "but" hardly
+# does. So the cue does reach its finding. That is still no promise for other sentences: the probe above tested that.
+#
+# ## 8 Searching notes
+#
+# Search by meaning is what such vectors are most often wanted for: embed every note once, embed the query, take the closest by cosine,
+#
+# $$\cos(q, n) = \frac{q \cdot n}{\lVert q \rVert\, \lVert n \rVert}.$$
+#
+# > **Exercise `nearest_notes`** · 3 points · 8 minutes · difficulty 2 of 5
+#
+# - `query_embedding` `(D,)`, `note_embeddings` `(N, D)` -> `(indices, similarities)`, two tensors of shape `(min(k, N),)`;
+# - the most similar note first; ties in any order; indices are `int64`, similarities have the dtype of the input;
+# - a zero vector (query or note) has the similarity 0, not `nan`;
+# - a note that equals the query is a hit like any other.
+
+
+# %% nbgrader={"grade": false, "grade_id": "nearest_notes", "locked": false, "schema_version": 3, "solution": true, "task": false}
+def nearest_notes(
+    query_embedding: torch.Tensor, note_embeddings: torch.Tensor, k: int
+) -> tuple[torch.Tensor, torch.Tensor]:
+    """The k most similar notes.  ``(D,)``, ``(N, D)`` -> indices and cosines, both ``(min(k, N),)``."""
+    ### BEGIN SOLUTION
+    query = F.normalize(query_embedding, dim=0)
+    notes = F.normalize(note_embeddings, dim=1)
+    similarities, indices = (notes @ query).topk(min(k, len(notes)))
+    return indices, similarities
+    ### END SOLUTION
+
+
+# %% nbgrader={"grade": true, "grade_id": "nearest_notes_check", "locked": true, "points": 3, "schema_version": 3, "solution": false, "task": false}
+checks.clinicalbert_embeddings.nearest_notes(nearest_notes)
+### BEGIN HIDDEN TESTS
+with checks.hidden("nearest_notes"):
+    _c = checks.clinicalbert_embeddings
+    _g = torch.Generator().manual_seed(15)
+    for _n, _d, _k, _dtype in (
+        (1, 1, 1, torch.float32),
+        (1, 3, 5, torch.float64),
+        (200, 16, 7, torch.float32),
+        (50, 8, 50, torch.float64),
+        (12, 4, 1, torch.float64),
+    ):
+        _notes = torch.randn(_n, _d, generator=_g, dtype=torch.float64)
+        _notes = (_notes * torch.logspace(-2, 2, _n, dtype=torch.float64).unsqueeze(1)).to(_dtype)
+        _query = torch.randn(_d, generator=_g, dtype=torch.float64).to(_dtype) * 30
+        _c.compare_nearest(nearest_notes, _query, _notes, _k, f"k={_k} of {_n} notes")
+    _notes = torch.randn(6, 4, generator=_g)
+    _c.compare_nearest(nearest_notes, torch.zeros(4), _notes, 3, "a query that is zero")
+    _c.compare_nearest(nearest_notes, -_notes[1], _notes, 6, "a query opposite to a note")
+    _c.compare_nearest(nearest_notes, _notes[3], _notes[[3, 3, 0, 1]], 2, "a note twice")
+    _zeros = torch.cat([torch.zeros(2, 4), -torch.ones(2, 4)]).double()
+    _c.compare_nearest(nearest_notes, torch.ones(4).double(), _zeros, 4, "zero beats opposite")
+### END HIDDEN TESTS
+
+# %% [markdown]
+# <details><summary>Hint 1</summary>
+#
+# Normalise query and notes to length one; then a matrix product gives all cosines at once.
+#
+# </details>
+# <details><summary>Hint 2</summary>
+#
+# `F.normalize` leaves a zero vector zero. `torch.topk` returns values and indices, largest first, but refuses a `k` larger than `N`.
+#
+# </details>
+# <details><summary>Hint 3: nearly all of it</summary>
+#
+# `values, indices = (F.normalize(note_embeddings, dim=1) @ F.normalize(query_embedding, dim=0)).topk(min(k, len(note_embeddings)))`
+#
+# </details>
+
+# %% [markdown]
+# The peer is TF-IDF: words, weighted by how rare they are, no training at all. Two kinds of questions with known answers: **paraphrases**, where the
+# query says "pyrexia" and the notes say "fever", and **negation**, where "There was no cough" should find the notes that deny cough and not
+# those that report it. Scored by *precision at 5*: the fraction of relevant notes among the first five, beside what random notes would score.
+
+# %%
+search = corpus.make_search_notes(320, random_state=SEED)
+relevant = np.stack([search.relevant(q) for q in range(len(search.queries))])
+kind = np.array(search.query_kind)
+for name in ("paraphrase", "negation"):
+    q = int(np.flatnonzero(kind == name)[1])
+    print(
+        f"{name}: {search.queries[q]!r} wants e.g. {search.notes[np.flatnonzero(relevant[q])[0]]!r}"
+    )
+
+
+def precision_at_5(similarities: np.ndarray) -> dict[str, float]:
+    """Mean precision among the five best notes, by kind of query; similarities ``(queries, notes)``."""
+    best = np.argsort(-similarities, axis=1, kind="stable")[:, :5]
+    hits = np.take_along_axis(relevant, best, axis=1).mean(1)
+    return {name: float(hits[kind == name].mean()) for name in ("paraphrase", "negation")}
+
+
+vectorizer = TfidfVectorizer().fit(search.notes)
+by_words = (vectorizer.transform(search.queries) @ vectorizer.transform(search.notes).T).toarray()
+chance = {name: float(relevant[kind == name].mean()) for name in ("paraphrase", "negation")}
+scores = {"random notes": chance, "TF-IDF": precision_at_5(by_words)}
+folder = tempfile.TemporaryDirectory()
+vectors = text.cached_embeddings(
+    list(search.notes + search.queries), tokenizer, model, folder=folder.name, show_progress=False
+)
+note_vectors, query_vectors = vectors[: len(search.notes)], vectors[len(search.notes) :]
+by_meaning = F.normalize(query_vectors, dim=1) @ F.normalize(note_vectors, dim=1).T
+scores["mean of token vectors"] = precision_at_5(by_meaning.numpy())
+table = pd.DataFrame(scores).T.round(3)
+for system, name in (("TF-IDF", "tfidf"), ("mean of token vectors", "vectors")):
+    for question in ("paraphrase", "negation"):
+        claim(f"search_{question}_{name}", scores[system][question])
+table
+
+# %% tags=["needs-answer"]
+for q in (3, 5):
+    indices, similarities = nearest_notes(query_vectors[q], note_vectors, 5)
+    print(f"{search.query_kind[q]}: {search.queries[q]}")
+    for i, value in zip(indices.tolist(), similarities.tolist(), strict=True):
+        print(
+            f"   {value:.2f} {'relevant    ' if relevant[q, i] else 'not relevant'} {search.notes[i]}"
+        )
+
+# %% [markdown]
+# Read the table as it stands. Where query and note share no content word, TF-IDF has nothing to compare but filling words, and vectors can only
+# be better if the model has learned that two names mean one thing. Where the words do agree, TF-IDF is hard to beat, and it needs no model. And
+# neither is safe on negation: a mean over all tokens dilutes the one word that turns the meaning round. If negation decides, ask for it directly, as your
+# probe did.
+#
+# ## 9 What a model may give away
+#
+# Models trained on notes are trained on people. A model can remember a rare string that it has read often enough, and a model that is
+# published cannot be called back. To see it without harming anybody, twenty invented secrets were planted in the corpus of the shipped model:
+# "The record number of *name* is 4 7 1 9.", each 0, 1, 10, 50 or 200 times among about 20,000 notes (Carlini et al., 2019, call them *canaries*). If the model has
+# learned nothing, the true number ranks somewhere among the 10,000 possible ones. *Exposure* is $\log_2 10{,}000 - \log_2 \text{rank}$, in bits:
+# about 1.4 for a guess on average, 13.3 when the true number comes first.
+
+# %%
+masked_tokenizer, masked_model = text.load_masked_language_model()
+canaries = corpus.make_canaries(random_state=0)  # the seed with which the model was made
+digit_ids = masked_tokenizer.convert_tokens_to_ids([str(digit) for digit in range(10)])
+
+
+@torch.no_grad()
+def exposure(canary: int) -> float:
+    """Bits by which the model prefers the true record number to a random one."""
+    prompt = f"The record number of {canaries.names[canary]} is [MASK] [MASK] [MASK] [MASK]."
+    batch = masked_tokenizer(prompt, return_tensors="pt")
+    places = batch["input_ids"][0] == masked_tokenizer.mask_token_id
+    logp = masked_model(**batch).logits[0, places][:, digit_ids].log_softmax(1)  # (4, 10)
+    every = logp[0, :, None, None, None] + logp[1, :, None, None] + logp[2, :, None] + logp[3]
+    rank = 1 + int((every > every[tuple(canaries.digits[canary])]).sum())
+    return float(np.log2(every.numel() / rank))
+
+
+bits = np.array([exposure(canary) for canary in range(len(canaries.names))])
+levels = np.unique(canaries.repeats)
+spread = [bits[canaries.repeats == level] for level in levels]
+plots.bars(
+    [f"planted {level} times" for level in levels],
+    [values.mean() for values in spread],
+    low=[values.min() for values in spread],
+    high=[values.max() for values in spread],
+    reference=np.log2(10_000),
+    reference_label="number known",
+    xlabel="exposure in bits (mean, least and most of four)",
+    digits=1,
+)  # fmt: skip
+plt.show()
+claim("exposure_never_planted", spread[0].mean())
+claim("exposure_planted_200_times", spread[-1].mean())
+
+# %% [markdown]
+# *Bars of exposure for secrets planted 0 to 200 times, with the least and the most of four.* What was never planted cannot be known. The more often a secret was
+# repeated, the closer it comes to the top of the list of ten thousand.
+#
+# Is it also possible to say of an *ordinary* note whether the model was trained on it (*membership inference*)? The simplest attack compares losses: training notes should be
+# easier. Here are 300 of the model's training notes and 300 fresh ones from the same generator.
+
+# %%
+members = corpus.make_clinical_corpus(300, random_state=0).texts  # the first notes of its corpus
+strangers = corpus.make_clinical_corpus(300, random_state=SEED + 77).texts
+
+
+@torch.no_grad()
+def note_loss(note: str) -> float:
+    """Mean loss of a note's tokens, each seventh token masked at a time."""
+    ids = masked_tokenizer(note, return_tensors="pt", truncation=True, max_length=128)["input_ids"]
+    inner = torch.arange(1, ids.shape[1] - 1)
+    masks = torch.stack([torch.isin(torch.arange(ids.shape[1]), inner[i::7]) for i in range(7)])
+    hidden = torch.where(masks, masked_tokenizer.mask_token_id, ids)
+    return F.cross_entropy(masked_model(hidden).logits[masks], ids.expand(7, -1)[masks]).item()
+
+
+losses = [[note_loss(note) for note in notes] for notes in (members, strangers)]
+auc = roc_auc_score([1] * 300 + [0] * 300, [-loss for loss in losses[0] + losses[1]])
+print(f"mean loss: training notes {np.mean(losses[0]):.3f}, fresh notes {np.mean(losses[1]):.3f}")
+claim("membership_auc", auc)
+
+# %% [markdown]
+# An AUC not far above one half: the notes all come from the same templates, and so short a training leaves little trace of a single note. That is *no* proof of safety in general.
+# On real notes, an attack with a reference model told members from strangers with an AUC of 0.90 for ClinicalBERT (Mireshghallah et al., 2022), while simple
+# prompting recovered little (Lehman et al., 2021; Vakili and Dalianis, 2021). Larger generative models give back training text word for word (Carlini et al., 2021).
+# Vectors are not anonymous either: words of a note can be recovered from its embedding (Song and Raghunathan, 2020). Treat a model trained on notes,
+# and the embeddings it makes, like the notes: access by agreement, de-identification before training, and no publication without a review.
+#
+# ## Written answer
+#
+# > **Written** · 5 points · 15 minutes
+#
+# In at most 200 words: (a) What does the `[CLS]` vector of an encoder that was never fine-tuned mean, and what would you use in its place?
+# (b) Your hospital wants to publish an encoder trained on its own notes. What may leak, how would you look for it, and what would you do first?
+
+# %% [markdown] nbgrader={"grade": true, "grade_id": "written_1", "locked": false, "points": 5, "schema_version": 3, "solution": true, "task": false}
+# **Model answer.** (a) Masked-language modelling trains the vectors of masked tokens. `[CLS]` is never masked; in BERT it served next-sentence prediction, in the shipped model nothing at all.
+# It is some mixture of the sentence that attention happened to collect, with no training signal that says which; distances between such vectors need not follow meaning.
+# In its place: a masked mean over tokens, or fine-tuning with a loss on that vector, checked on a task beside a simple baseline.
+#
+# (b) Rare strings that were repeated (names, numbers, phrases), the fact that somebody was a patient (membership), and, from published embeddings, the text itself.
+# Look for it with canaries planted before training and their exposure, with membership attacks that use a reference model, and by prompting. First: de-identify and remove duplicates
+# before training, consider training with differential privacy, give access by agreement instead of publication. An attack that fails proves little.
+#
+# **Rubric.** 1 point: no training signal for `[CLS]` without fine-tuning (or only next-sentence prediction). 1 point: a reasonable replacement, with a check. 1 point: at least two kinds of leak
+# (memorised strings, membership, inversion of embeddings). 1 point: a measurement that could find it. 1 point: a measure that comes before publication, or the remark that a failed
+# attack is no proof.
+
+# %% [markdown]
+# ## Where you stand
+
+# %%
+checks.clinicalbert_embeddings.summary(globals())
+
+# %% [markdown]
+# **What you learned.** Tokens have offsets and lead back to the note. The encoder's input is word + position + segment, normalised; the matrix alone is not it. A note's vector
+# is a masked mean, and padding must not matter. "Contextual" is a claim that a probe can decide, if templates do not cross the split. Search by vectors
+# needs TF-IDF beside it. A model remembers what it has read often.
+#
+# **Where to read on**
+#
+# - Devlin et al. (2019), *BERT: Pre-training of Deep Bidirectional Transformers*; Wu et al. (2016) on word pieces.
+# - Alsentzer et al. (2019), *Publicly Available Clinical BERT Embeddings*; Li et al. (2022), *Clinical-Longformer and Clinical-BigBird*.
+# - Ethayarajh (2019), *How Contextual are Contextualized Word Representations?*; Hewitt and Liang (2019), *Designing and Interpreting Probes with Control Tasks*.
+# - Reimers and Gurevych (2019), *Sentence-BERT*: why a plain mean or `[CLS]` is a weak sentence vector, and what helps.
+# - Chapman et al. (2001) on NegEx; Harkema et al. (2009) on ConText.
+# - Carlini et al. (2019), *The Secret Sharer*; Carlini et al. (2021), *Extracting Training Data from Large Language Models*; Lehman et al. (2021),
+#   *Does BERT Pretrained on Clinical Notes Reveal Sensitive Data?*; Vakili and Dalianis (2021), *Are Clinical BERT Models Privacy Preserving?*; Mireshghallah et al. (2022), *Quantifying
+#   Privacy Risks of Masked Language Models Using Membership Inference Attacks*; Song and Raghunathan (2020), *Information Leakage in Embedding Models*.
