@@ -82,7 +82,7 @@ checks.setup()
 #
 # The notes are synthetic: you may share them, and you know the truth about every single mention. The price is a closed
 # vocabulary of about 250 words. A score near 1 here says that a model can learn *this* grammar, not that it can read a
-# real record.
+# real record. (A few of the shortest notes, without any finding, occur twice.)
 
 # %% tags=["nbval-check-output"]
 options = {"max_statements": 2, "remarks": 0.3}
@@ -1188,7 +1188,8 @@ start = time.process_time()
 tfidf = TfidfVectorizer(sublinear_tf=True)
 features = tfidf.fit_transform(train_notes.texts())
 bag_models = [
-    LogisticRegression(C=10.0, max_iter=500).fit(features, y) for y in train_notes.labels.T
+    LogisticRegression(C=10.0, class_weight="balanced", max_iter=500).fit(features, y)
+    for y in train_notes.labels.T
 ]
 bag_of_words = np.stack(
     [m.predict(tfidf.transform(test_notes.texts())) for m in bag_models], axis=1
@@ -1308,7 +1309,8 @@ torch.manual_seed(SEED)
 lstm_model = run("BiLSTM", BiLSTM(), epochs=5, lr=4e-3, batch_size=64)
 
 # %% [markdown]
-# The bags are right about three negated diagnoses in four, by playing the odds: many cues in a note make every diagnosis a little less likely.
+# Neither bag gets far beyond an F1 of 0.8, and both miss a quarter or more of the negated diagnoses. They play the odds: many cues in a note make every
+# diagnosis a little less likely. (The classes of the logistic regression are balanced, which gave it the best F1 of the settings we tried.)
 # The BiLSTM solves the task. That is the bar for attention.
 
 
@@ -1330,7 +1332,7 @@ lstm_model = run("BiLSTM", BiLSTM(), epochs=5, lr=4e-3, batch_size=64)
 
 # %%
 D_MODEL, NUM_HEADS, NUM_BLOCKS = 64, 4, 2
-RECIPE = {"epochs": 7, "lr": 2e-3, "batch_size": 32}  # the same for every encoder below
+RECIPE = {"epochs": 6, "lr": 2e-3, "batch_size": 32}  # the same for every encoder below
 
 
 # %%
@@ -1387,7 +1389,7 @@ claims.claim(
 )
 
 # %% [markdown]
-# With all its attention it is no better than the bag of words. Why? Before you read on: what must the model know to tell
+# With all its attention its F1 is no better than that of the bags. Why? Before you read on: what must the model know to tell
 # "denies A but reports B" from "denies B but reports A", and where does it enter?
 #
 # **Measure it.** The input of the first block is a sum of a token vector and a position code. How long is each of them, before any training?
@@ -1599,8 +1601,9 @@ plt.show()
 # %% [markdown]
 # *Training loss, validation micro-F1 and validation accuracy on negated diagnoses by epoch.*
 #
-# Look at the shape of the curves. The encoder spends its first epochs where the bag of words ends, then drops: it has found out how to bind a cue to its
-# finding. With the usual initialisation that drop does not come within these epochs. The BiLSTM, which has order built in, needs no such discovery.
+# Look at the shape of the curves. The BiLSTM has order built in and is quickly there. The audible encoder with a query per label starts where the bag of words
+# ends, discovers how to bind a cue to its finding, and follows. With the usual initialisation the training loss falls as well, but look to the right: accuracy on
+# negated diagnoses does *not* rise. That model learns notes by heart, word by word, and the rule never.
 
 # %%
 kind_of = np.full(
@@ -1659,7 +1662,7 @@ for offset, name in zip(
     )
 ax.set_xticks(range(4), CLASS_NAMES)
 ax.set(ylabel="F1 on the test notes", ylim=(0.5, 1.0))
-ax.legend(loc="lower center", ncols=3, fontsize=8)
+ax.legend(loc="lower center", bbox_to_anchor=(0.5, 1.0), ncols=3, fontsize=9)
 plt.show()
 
 # %% [markdown]
@@ -1721,9 +1724,9 @@ claims.claim("01_self_attention", "rule_negated_accuracy", RESULTS["NegEx-like r
 
 # %%
 own = [
-    "72 year old woman denies chest pain but reports wheezing.",
-    "72 year old woman denies wheezing but reports chest pain.",
-    "No increase in flank pain. Pneumonia was ruled out.",
+    "71-year-old woman admitted from home. Denies chest pain but reports wheezing.",
+    "71-year-old woman admitted from home. Denies wheezing but reports chest pain.",
+    "71-year-old woman admitted from home. No increase in flank pain. Pneumonia was ruled out.",
     "Daughter says there is no way this is not pneumonia.",
 ]
 own_ids, _ = encode(own)
@@ -2064,7 +2067,8 @@ claims.claim("01_self_attention", "lookup_scaling_gap", last[True] - last[False]
 # %% [markdown]
 # *Accuracy while training, three seeds per line colour; dashed: guessing.* How does this compare with your prediction?
 #
-# **And on the notes?** Take the factor out of the note classifier as well. The library divides by $\sqrt{d_k}$ itself, so multiply the query map by the same number.
+# **And on the notes?** Take the factor out of a note classifier as well, out of the one that most tutorials train: section 11's, with the usual initialisation. The
+# library divides by $\sqrt{d_k}$ itself, so multiply the query map by the same number.
 
 
 # %% tags=["train"]
@@ -2080,16 +2084,16 @@ class Times(nn.Module):
 
 
 torch.manual_seed(SEED)
-unscaled = turn_down_tokens(NoteClassifier())
+unscaled = NoteClassifier()
 for module in list(unscaled.modules()):
     if isinstance(module, layers.MultiHeadAttention):
         for name in ("weight", "bias"):
             nn.utils.parametrize.register_parametrization(
                 module.query, name, Times(math.sqrt(module.d_head))
             )
-run("encoder without the scale", unscaled, **RECIPE)
+run("usual encoder, no scale", unscaled, **RECIPE)
 plots.curves(
-    {n: HISTORIES[n] for n in ("encoder", "encoder without the scale")},
+    {n: HISTORIES[n] for n in ("encoder, usual initialisation", "usual encoder, no scale")},
     "val_f1",
     ylabel="validation micro-F1",
 )
@@ -2097,15 +2101,18 @@ plt.show()
 claims.claim(
     "01_self_attention",
     "scale_on_notes",
-    RESULTS["encoder"]["micro"] - RESULTS["encoder without the scale"]["micro"],
+    RESULTS["encoder, usual initialisation"]["micro"] - RESULTS["usual encoder, no scale"]["micro"],
 )
 
 # %% [markdown]
-# *Validation micro-F1 of the note classifier with and without the scale.*
+# *Validation micro-F1 of the note classifier of section 11 with and without the scale.*
 #
-# Little difference, and that is no contradiction. Here $d_k = 16$, so the missing factor is only 4; keys and queries start smaller than in the theory;
-# the weights can learn to be smaller; and LayerNorm keeps what enters the next block at the same size whatever happens. An ablation on a model where the
-# effect is small *shows* a small effect. It does not show that the factor is idle.
+# Judged by this picture you could call the factor idle. But remember section 11: in this model the tokens are eleven times too loud, so the scores of the first
+# block are huge and its attention sits on one word (entropy 0.03 of the maximum) *with* the scale. What is saturated cannot saturate. And $d_k = 16$ is small, so the
+# missing factor is only 4. An ablation on a model where something else decides shows little, whatever the part would do elsewhere. Before you believe
+# a comparison without a difference, ask whether it could have shown one.
+#
+# For the curious: put `turn_down_tokens(NoteClassifier())` in the cell above and compare with the audible encoder. What do you predict?
 
 
 # %% [markdown]
@@ -2170,6 +2177,7 @@ plots.attention_map(
     title="pooling: what every diagnosis reads (mean of the heads)",
     ax=ax,
 )
+ax.set_ylabel("diagnosis")
 plt.show()
 print(test_notes.texts([note])[0])
 
@@ -2322,7 +2330,7 @@ checks.self_attention.summary(globals())
 # - Without positions, attention sees a bag of words. With positions that are drowned by the tokens, it *still* sees a bag of words. Compare magnitudes before you add.
 # - Micro-F1 can look fine while every negated finding is wrong. Evaluate the cases that matter apart, and beside what needs no model.
 # - On these notes the encoder reaches the BiLSTM's neighbourhood and does not pass it. Claims of superiority need the rival in the same table.
-# - $1/\sqrt{d_k}$ keeps the spread of the scores independent of the width; where the width is small you will not see its effect.
+# - $1/\sqrt{d_k}$ keeps the spread of the scores independent of the width; where attention is saturated for another reason you will not see its effect.
 # - Attention maps are a hypothesis about the route of information. Occlusion, counted over many notes, is a test.
 #
 # ### Where to read on
