@@ -72,7 +72,7 @@ def execute(
         log = Path(scratch) / "claims.jsonl"
         environment = os.environ | ONE_THREAD
         environment |= {"COURSE_STRICT": str(int(strict)), "COURSE_CLAIMS": str(log)}
-        environment |= {"COURSE_SEED": str(seed or 0), "PYTHONWARNINGS": "default"}
+        environment |= {"COURSE_SEED": str(seed or 0)}
         client = NotebookClient(
             notebook,
             timeout=timeout,
