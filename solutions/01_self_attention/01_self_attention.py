@@ -1714,7 +1714,8 @@ claims.claim("01_self_attention", "rule_negated_accuracy", RESULTS["NegEx-like r
 # %% [markdown]
 # What this table says, and what it does not:
 #
-# - Self-attention learns negation **when position is audible and the pooling can choose**. Take away one of the two and it falls behind.
+# - Self-attention learns negation **when position is audible**: that one number separates the bags from the readers. Pooling that can choose its words decides
+#   less here; compare the two encoders, and their distance with the interval beside it.
 # - It does **not** beat the BiLSTM here. On short notes, where the cue is a few words from its finding, reading in order is the better assumption.
 #   Attention pays off with long distances, much data and parallel hardware; none of these is tested in this notebook.
 # - A rule written by somebody who knows the phrases is strong and costs nothing to train. What it misses lies beyond its five words.
@@ -2107,10 +2108,10 @@ claims.claim(
 # %% [markdown]
 # *Validation micro-F1 of the note classifier of section 11 with and without the scale.*
 #
-# Judged by this picture you could call the factor idle. But remember section 11: in this model the tokens are eleven times too loud, so the scores of the first
-# block are huge and its attention sits on one word (entropy 0.03 of the maximum) *with* the scale. What is saturated cannot saturate. And $d_k = 16$ is small, so the
-# missing factor is only 4. An ablation on a model where something else decides shows little, whatever the part would do elsewhere. Before you believe
-# a comparison without a difference, ask whether it could have shown one.
+# The start is slower, the end differs little: nothing like the lookup, where one head learned the task and the other did not. Remember section 11: in this model the
+# tokens are eleven times too loud, so the scores of the first block are huge and its attention sits on one word (entropy 0.03 of the maximum) *with* the scale.
+# What is saturated already has little left to lose. And $d_k = 16$ is small, so the missing factor is only 4. An ablation on a model where something else decides
+# shows little, whatever the part would do elsewhere. Before you believe a small difference, ask whether a large one could have shown.
 #
 # For the curious: put `turn_down_tokens(NoteClassifier())` in the cell above and compare with the audible encoder. What do you predict?
 
