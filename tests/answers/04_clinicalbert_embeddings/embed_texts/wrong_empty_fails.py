@@ -1,5 +1,5 @@
 """Mistake: Fails on an empty list.
-Message: 
+Message: ValueError: torch.cat(): expected a
 """
 
 

@@ -1,5 +1,5 @@
 """Mistake: The last, smaller batch is left out.
-Message: 
+Message: the vectors of five notes
 """
 
 

@@ -1,5 +1,5 @@
 """Mistake: Writes the shipped model's width down.
-Message: 
+Message: RuntimeError: shape mismatch: value
 """
 
 

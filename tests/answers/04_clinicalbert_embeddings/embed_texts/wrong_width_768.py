@@ -1,5 +1,5 @@
 """Mistake: Writes BERT-base's width down.
-Message: 
+Message: RuntimeError: shape mismatch: value
 """
 
 

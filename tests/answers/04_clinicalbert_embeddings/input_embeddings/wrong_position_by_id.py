@@ -1,5 +1,5 @@
 """Mistake: The position table is looked up by token id.
-Message: 
+Message: the input of a small BERT (width 24, in
 """
 
 

@@ -1,5 +1,5 @@
 """Mistake: Balanced accuracy.
-Message: 
+Message: Constant features, 80 % zeros: 0.50.
 """
 
 

@@ -1,5 +1,5 @@
 """Mistake: The best split instead of the mean.
-Message: 
+Message: rows of one group are on
 """
 
 

@@ -1,5 +1,5 @@
 """Mistake: Compares a rounded regression: only labels 0 and 1.
-Message: 
+Message: Three classes far apart gave 0.00.
 """
 
 

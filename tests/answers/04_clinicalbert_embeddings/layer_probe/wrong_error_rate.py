@@ -1,5 +1,5 @@
 """Mistake: The error instead of the accuracy.
-Message: 
+Message: Layer 1 holds the label, and
 """
 
 

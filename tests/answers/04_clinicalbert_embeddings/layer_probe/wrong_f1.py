@@ -1,5 +1,5 @@
 """Mistake: F1 instead of accuracy.
-Message: 
+Message: Constant features, 80 % zeros: 0.44.
 """
 
 

@@ -1,5 +1,5 @@
 """Mistake: Always the first layer's features.
-Message: 
+Message: Layer 1 holds the label, and
 """
 
 

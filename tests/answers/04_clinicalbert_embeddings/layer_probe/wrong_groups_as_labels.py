@@ -1,5 +1,5 @@
 """Mistake: Predicts the group.
-Message: 
+Message: Layer 1 holds the label, and
 """
 
 

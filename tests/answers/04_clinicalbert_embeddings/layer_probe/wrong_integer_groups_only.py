@@ -1,5 +1,5 @@
 """Mistake: Groups by arithmetic, which fails for names.
-Message: 
+Message: TypeError: The 'out' kwarg
 """
 
 

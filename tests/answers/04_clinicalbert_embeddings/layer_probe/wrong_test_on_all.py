@@ -1,5 +1,5 @@
 """Mistake: Scored on all rows.
-Message: 
+Message: rows of one group are on
 """
 
 

@@ -1,5 +1,5 @@
 """Mistake: One mean over the whole batch.
-Message: 
+Message: the mean over real tokens
 """
 
 

@@ -1,5 +1,5 @@
 """Mistake: argsort twice gives ranks in note order.
-Message: 
+Message: k=3 of 9 notes: the similarities of the
 """
 
 

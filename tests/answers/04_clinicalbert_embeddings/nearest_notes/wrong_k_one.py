@@ -1,5 +1,5 @@
 """Mistake: Always one note.
-Message: 
+Message: k=3 of 9 notes: expected 3
 """
 
 

@@ -1,5 +1,5 @@
 """Mistake: Normalises over the notes instead of the width.
-Message: 
+Message: k=3 of 9 notes: the similarities
 """
 
 

@@ -1,5 +1,5 @@
 """Mistake: Only the query is normalised.
-Message: 
+Message: k=3 of 9 notes: the similarities
 """
 
 

@@ -1,5 +1,5 @@
 """Mistake: Ranks of the notes instead of their indices.
-Message: 
+Message: k=3 of 9 notes: the similarities of the
 """
 
 

@@ -1,5 +1,5 @@
 """Mistake: Always leaves out the first hit.
-Message: 
+Message: a note equal to the query
 """
 
 

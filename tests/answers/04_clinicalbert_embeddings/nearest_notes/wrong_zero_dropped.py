@@ -1,5 +1,5 @@
 """Mistake: Zero vectors are dropped.
-Message: 
+Message: a note whose vector is zero:
 """
 
 

@@ -1,5 +1,5 @@
 """Mistake: Indexes a list of entries: id -1 finds the last, large ids fail.
-Message: 
+Message: IndexError: list index out
 """
 
 

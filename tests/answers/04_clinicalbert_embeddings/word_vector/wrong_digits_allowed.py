@@ -1,5 +1,5 @@
 """Mistake: A digit may stand beside it.
-Message: 
+Message: part of another word: a letter
 """
 
 

@@ -1,5 +1,5 @@
 """Mistake: Only the character before is looked at.
-Message: 
+Message: part of another word: a letter
 """
 
 

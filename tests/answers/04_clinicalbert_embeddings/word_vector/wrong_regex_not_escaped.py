@@ -1,5 +1,5 @@
 """Mistake: The word is a regular expression.
-Message: 
+Message: the vector of '(mild)' in 'mildly ill
 """
 
 

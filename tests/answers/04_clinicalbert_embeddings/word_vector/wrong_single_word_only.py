@@ -1,5 +1,5 @@
 """Mistake: Compares with words split at spaces.
-Message: 
+Message: ValueError: 'PAINLESS' is absent
 """
 
 

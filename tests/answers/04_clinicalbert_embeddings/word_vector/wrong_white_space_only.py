@@ -1,5 +1,5 @@
 """Mistake: A word has to stand between spaces.
-Message: 
+Message: ValueError: 'hepatomegaly' is not
 """
 
 

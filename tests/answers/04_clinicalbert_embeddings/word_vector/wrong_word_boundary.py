@@ -1,5 +1,5 @@
 """Mistake: Uses \\b, which fails beside brackets and underscores.
-Message: 
+Message: ValueError: 'q.d.' is not
 """
 
 

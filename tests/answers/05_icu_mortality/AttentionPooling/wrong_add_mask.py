@@ -1,5 +1,5 @@
 """Mistake: the mask is multiplied into the scores
-Message: 
+Message: padding must be masked in the
 """
 
 class AttentionPooling(nn.Module):

@@ -1,5 +1,5 @@
 """Mistake: the weights do not look at the events
-Message: 
+Message: every head scores the events itself;
 """
 
 class AttentionPooling(nn.Module):

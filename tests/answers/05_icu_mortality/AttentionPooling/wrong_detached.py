@@ -1,5 +1,5 @@
 """Mistake: the weights are detached
-Message: 
+Message: the query is an nn.Parameter
 """
 
 class AttentionPooling(nn.Module):

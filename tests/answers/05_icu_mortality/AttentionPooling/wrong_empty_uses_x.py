@@ -1,5 +1,5 @@
 """Mistake: a stay without events pools its padding
-Message: 
+Message: padding must be masked in the
 """
 
 class AttentionPooling(nn.Module):

@@ -1,5 +1,5 @@
 """Mistake: float32 is returned for float64
-Message: 
+Message: pooled as torch.float64, got torch.float32.
 """
 
 class AttentionPooling(nn.Module):

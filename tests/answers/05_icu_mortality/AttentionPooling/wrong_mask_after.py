@@ -1,5 +1,5 @@
 """Mistake: padding is zeroed after the softmax only
-Message: 
+Message: padding must be masked in the
 """
 
 class AttentionPooling(nn.Module):

@@ -1,5 +1,5 @@
 """Mistake: a stay without events gives nan
-Message: 
+Message: a softmax over −inf alone is
 """
 
 class AttentionPooling(nn.Module):

@@ -1,5 +1,5 @@
 """Mistake: the query is a plain tensor, which does not follow the module
-Message: 
+Message: RuntimeError: expected scalar type
 """
 
 class AttentionPooling(nn.Module):

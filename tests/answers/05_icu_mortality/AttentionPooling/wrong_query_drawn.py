@@ -1,5 +1,5 @@
 """Mistake: the query is drawn afresh
-Message: 
+Message: padding must be masked in the
 """
 
 class AttentionPooling(nn.Module):

@@ -1,5 +1,5 @@
 """Mistake: padding is filled with -10
-Message: 
+Message: mask before the softmax; True in
 """
 
 class AttentionPooling(nn.Module):

@@ -1,5 +1,5 @@
 """Mistake: a stay without events attends to padding
-Message: 
+Message: mask before the softmax; True in
 """
 
 class AttentionPooling(nn.Module):

@@ -1,5 +1,5 @@
 """Mistake: comments are part of the text
-Message: 
+Message: label in d_labitems, value (not valuenum),
 """
 
 EVENT_UNION_SQL = None

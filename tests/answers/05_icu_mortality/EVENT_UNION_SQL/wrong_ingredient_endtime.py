@@ -1,5 +1,5 @@
 """Mistake: ingredients count by endtime
-Message: 
+Message: ingredients join by stay_id; amounts are
 """
 
 EVENT_UNION_SQL = None

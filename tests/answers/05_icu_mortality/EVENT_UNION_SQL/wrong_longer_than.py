@@ -1,5 +1,5 @@
 """Mistake: a stay of exactly 48 h is left out
-Message: 
+Message: an event at `intime` itself counts
 """
 
 EVENT_UNION_SQL = None

@@ -1,5 +1,5 @@
 """Mistake: all events of the stay, also after the window
-Message: 
+Message: an event exactly at 48 h
 """
 
 EVENT_UNION_SQL = None

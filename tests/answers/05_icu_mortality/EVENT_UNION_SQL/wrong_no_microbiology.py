@@ -1,5 +1,5 @@
 """Mistake: cultures are forgotten
-Message: 
+Message: microbiology rows join by subject_id,
 """
 
 EVENT_UNION_SQL = None

@@ -1,5 +1,5 @@
 """Mistake: an item without label gives an empty text
-Message: 
+Message: label in d_items, or the itemid
 """
 
 EVENT_UNION_SQL = None

@@ -1,5 +1,5 @@
 """Mistake: a window of 24 h
-Message: 
+Message: an event in the last second
 """
 
 EVENT_UNION_SQL = None

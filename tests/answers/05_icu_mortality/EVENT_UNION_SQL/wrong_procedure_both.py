@@ -1,5 +1,5 @@
 """Mistake: procedures join by stay_id and subject_id
-Message: 
+Message: procedures join by stay_id
 """
 
 EVENT_UNION_SQL = None

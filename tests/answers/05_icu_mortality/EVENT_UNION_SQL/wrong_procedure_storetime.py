@@ -1,5 +1,5 @@
 """Mistake: procedures count by storetime
-Message: 
+Message: procedures count by `starttime`
 """
 
 EVENT_UNION_SQL = None

@@ -1,5 +1,5 @@
 """Mistake: rewritten procedures are dropped
-Message: 
+Message: an itemid that is not in
 """
 
 EVENT_UNION_SQL = None

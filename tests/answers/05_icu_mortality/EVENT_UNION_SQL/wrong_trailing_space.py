@@ -1,5 +1,5 @@
 """Mistake: texts end in a space
-Message: 
+Message: label in d_labitems, value (not valuenum),
 """
 
 EVENT_UNION_SQL = None

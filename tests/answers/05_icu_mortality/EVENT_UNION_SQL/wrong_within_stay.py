@@ -1,5 +1,5 @@
 """Mistake: events must also lie within the stay and its admission dates
-Message: 
+Message: an event in the last second
 """
 
 EVENT_UNION_SQL = None

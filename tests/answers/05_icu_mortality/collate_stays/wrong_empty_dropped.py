@@ -1,5 +1,5 @@
 """Mistake: a stay without events is dropped
-Message: 
+Message: stay_id with shape (3,), got shape (2,).
 """
 
 def collate_stays(stays: list[dict]) -> dict[str, torch.Tensor]:

@@ -1,5 +1,5 @@
 """Mistake: the mask is guessed from the minutes
-Message: 
+Message: True means a real event here,
 """
 
 def collate_stays(stays: list[dict]) -> dict[str, torch.Tensor]:

@@ -1,5 +1,5 @@
 """Mistake: padded with -1
-Message: 
+Message: events
 """
 
 def collate_stays(stays: list[dict]) -> dict[str, torch.Tensor]:

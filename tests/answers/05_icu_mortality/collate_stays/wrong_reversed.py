@@ -1,5 +1,5 @@
 """Mistake: events are put in reverse order
-Message: 
+Message: events
 """
 
 def collate_stays(stays: list[dict]) -> dict[str, torch.Tensor]:

@@ -1,5 +1,5 @@
 """Mistake: stays are sorted by length
-Message: 
+Message: stay_id
 """
 
 def collate_stays(stays: list[dict]) -> dict[str, torch.Tensor]:

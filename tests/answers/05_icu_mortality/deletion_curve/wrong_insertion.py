@@ -1,5 +1,5 @@
 """Mistake: events are added, not removed
-Message: 
+Message: the risk
 """
 
 def deletion_curve(

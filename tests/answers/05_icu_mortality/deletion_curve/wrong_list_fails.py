@@ -1,5 +1,5 @@
 """Mistake: a list as ranking is not understood
-Message: 
+Message: AttributeError: 'list' object has
 """
 
 def deletion_curve(

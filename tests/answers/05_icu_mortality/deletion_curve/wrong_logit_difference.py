@@ -1,5 +1,5 @@
 """Mistake: the drop from the start is returned
-Message: 
+Message: the risk
 """
 
 def deletion_curve(

@@ -1,5 +1,5 @@
 """Mistake: the chance to survive
-Message: 
+Message: the risk
 """
 
 def deletion_curve(

@@ -1,5 +1,5 @@
 """Mistake: the random logits are averaged before the sigmoid of their mean is left out
-Message: 
+Message: the same number of real events
 """
 
 def deletion_curve(

@@ -1,5 +1,5 @@
 """Mistake: random positions include padding
-Message: 
+Message: the same number of real events
 """
 
 def deletion_curve(

@@ -1,5 +1,5 @@
 """Mistake: random positions may repeat
-Message: 
+Message: the same number of real events
 """
 
 def deletion_curve(

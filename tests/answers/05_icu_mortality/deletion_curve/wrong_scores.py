@@ -1,5 +1,5 @@
 """Mistake: the ranking is read as scores
-Message: 
+Message: the risk
 """
 
 def deletion_curve(

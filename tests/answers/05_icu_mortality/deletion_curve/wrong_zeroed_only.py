@@ -1,5 +1,5 @@
 """Mistake: features are zeroed, the mask stays
-Message: 
+Message: features were set to zero; remove
 """
 
 def deletion_curve(

@@ -1,5 +1,5 @@
 """Mistake: low and high are distances, not values
-Message: 
+Message: resample outcome and risk together, row
 """
 
 import warnings

@@ -1,5 +1,5 @@
 """Mistake: lists are not converted
-Message: 
+Message: ValueError: zero-size array to
 """
 
 import warnings

@@ -1,5 +1,5 @@
 """Mistake: undefined resamples count as 0
-Message: 
+Message: With one class auroc is (nan,
 """
 
 import warnings

@@ -1,5 +1,5 @@
 """Mistake: one class raises
-Message: 
+Message: KeyError: 'one class'
 """
 
 import warnings

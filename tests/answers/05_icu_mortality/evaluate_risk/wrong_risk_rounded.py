@@ -1,5 +1,5 @@
 """Mistake: risks are rounded to two digits
-Message: 
+Message: auprc
 """
 
 import warnings

@@ -1,5 +1,5 @@
 """Mistake: another gap in every row
-Message: 
+Message: completeness_gap is not the same in
 """
 
 def explain_stay(model: nn.Module, stay_batch: dict[str, torch.Tensor], n_steps: int) -> pd.DataFrame:

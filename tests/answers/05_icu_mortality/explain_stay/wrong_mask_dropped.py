@@ -1,5 +1,5 @@
 """Mistake: everything counts as an event
-Message: 
+Message: |sum of all attributions − (logit
 """
 
 def explain_stay(model: nn.Module, stay_batch: dict[str, torch.Tensor], n_steps: int) -> pd.DataFrame:

@@ -1,5 +1,5 @@
 """Mistake: sorted by size
-Message: 
+Message: 4 rows 'event', then 2 rows 'static', got 4
 """
 
 def explain_stay(model: nn.Module, stay_batch: dict[str, torch.Tensor], n_steps: int) -> pd.DataFrame:

@@ -1,5 +1,5 @@
 """Mistake: target=1 on one output
-Message: 
+Message: AssertionError: Cannot choose target
 """
 
 def explain_stay(model: nn.Module, stay_batch: dict[str, torch.Tensor], n_steps: int) -> pd.DataFrame:

@@ -1,5 +1,5 @@
 """Mistake: a column is a leak when it correlates with the length of stay
-Message: 
+Message: compare the training stays alone, by
 """
 
 def find_leaks(

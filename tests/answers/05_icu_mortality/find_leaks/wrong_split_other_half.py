@@ -1,5 +1,5 @@
 """Mistake: it keeps the test stays and drops the training stays
-Message: 
+Message: compare the training stays alone, by
 """
 
 def find_leaks(

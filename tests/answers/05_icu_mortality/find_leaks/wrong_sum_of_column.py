@@ -1,5 +1,5 @@
 """Mistake: sums of columns are compared
-Message: 
+Message: one changed stay is enough
 """
 
 def find_leaks(

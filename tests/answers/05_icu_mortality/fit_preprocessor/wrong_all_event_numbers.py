@@ -1,5 +1,5 @@
 """Mistake: every numeric event column is used
-Message: 
+Message: the event features of the training stays
 """
 
 def fit_preprocessor(train_static: pd.DataFrame, train_events: pd.DataFrame) -> object:

@@ -1,5 +1,5 @@
 """Mistake: categories stand before numbers
-Message: 
+Message: the static features of the training stays
 """
 
 def fit_preprocessor(train_static: pd.DataFrame, train_events: pd.DataFrame) -> object:

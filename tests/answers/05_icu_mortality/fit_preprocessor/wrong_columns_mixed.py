@@ -1,5 +1,5 @@
 """Mistake: numbers and categories stay in the order of the columns
-Message: 
+Message: the static features of the training stays
 """
 
 class Coder:

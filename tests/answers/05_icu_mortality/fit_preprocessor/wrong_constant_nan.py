@@ -1,5 +1,5 @@
 """Mistake: a constant column gives nan
-Message: 
+Message: not-a-number comes from 0/0, inf −
 """
 
 class Coder:

@@ -1,5 +1,5 @@
 """Mistake: categories of the new table decide the columns
-Message: 
+Message: was it fitted again in transform?
 """
 
 class Coder:

@@ -1,5 +1,5 @@
 """Mistake: numbers are scaled to 0..1
-Message: 
+Message: the static features of the training stays
 """
 
 from sklearn.preprocessing import MinMaxScaler

@@ -1,5 +1,5 @@
 """Mistake: numbers are not divided
-Message: 
+Message: the static features of the training stays
 """
 
 def fit_preprocessor(train_static: pd.DataFrame, train_events: pd.DataFrame) -> object:

@@ -1,5 +1,5 @@
 """Mistake: categories stand in the order of appearance
-Message: 
+Message: the static features of the training stays
 """
 
 class Coder:

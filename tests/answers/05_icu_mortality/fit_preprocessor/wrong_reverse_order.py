@@ -1,5 +1,5 @@
 """Mistake: categories in reverse order
-Message: 
+Message: the static features of the training stays
 """
 
 class Coder:

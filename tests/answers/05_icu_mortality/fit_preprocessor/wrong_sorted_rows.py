@@ -1,5 +1,5 @@
 """Mistake: rows are sorted by stay_id
-Message: 
+Message: the static features of the training stays
 """
 
 def fit_preprocessor(train_static: pd.DataFrame, train_events: pd.DataFrame) -> object:

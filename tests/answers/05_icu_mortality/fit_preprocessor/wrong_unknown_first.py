@@ -1,5 +1,5 @@
 """Mistake: an unknown category is coded as the first one
-Message: 
+Message: was it fitted again in transform?
 """
 
 class Coder:

@@ -1,5 +1,5 @@
 """Mistake: losses are averaged before they are weighted
-Message: 
+Message: all events weigh the same
 """
 
 def recency_weighted_loss(

@@ -1,5 +1,5 @@
 """Mistake: an integer outcome is not converted
-Message: 
+Message: RuntimeError: result type Float
 """
 
 def recency_weighted_loss(

@@ -1,5 +1,5 @@
 """Mistake: padding is multiplied by zero, which leaves nan
-Message: 
+Message: 2^(−1,000,000) is 0, and 0/0 is
 """
 
 def recency_weighted_loss(

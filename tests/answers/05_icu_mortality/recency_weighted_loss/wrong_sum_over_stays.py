@@ -1,5 +1,5 @@
 """Mistake: summed over stays
-Message: 
+Message: the loss of 3 stays (torch.float32 outcome)
 """
 
 def recency_weighted_loss(

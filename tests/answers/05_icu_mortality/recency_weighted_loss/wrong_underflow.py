@@ -1,5 +1,5 @@
 """Mistake: weights underflow to 0/0
-Message: 
+Message: 2^(−1,000,000) is 0, and 0/0 is
 """
 
 def recency_weighted_loss(

@@ -1,5 +1,5 @@
 """Mistake: a tiny number in the denominator hides the underflow but bends the mean
-Message: 
+Message: the loss of logits 2, −1 at 60 and 0
 """
 
 def recency_weighted_loss(
