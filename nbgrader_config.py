@@ -1,12 +1,14 @@
 """nbgrader: solutions/ in, notebooks/ out; see docs/instructor.md."""
 
 from nbconvert.preprocessors import CSSHTMLHeaderPreprocessor
+from nbgrader.converters.autograde import Autograde
 from nbgrader.preprocessors import (
     CheckCellMetadata,
     ClearHiddenTests,
     ClearMarkScheme,
     ClearOutput,
     ComputeChecksums,
+    Execute,
     GetGrades,
     IncludeHeaderFooter,
     LockCells,
@@ -51,7 +53,8 @@ c.GenerateAssignment.preprocessors = [
 ]
 c.ClearSolutions.text_stub = "*Your answer here.*"
 
-c.Autograde.autograde_preprocessors = [ExecuteAnswers]
+usual = Autograde.class_traits()["autograde_preprocessors"].default()
+c.Autograde.autograde_preprocessors = [ExecuteAnswers if p is Execute else p for p in usual]
 c.ExecuteAnswers.timeout = 120
 c.ExecuteAnswers.allow_errors = True
 
