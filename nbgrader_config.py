@@ -1,4 +1,4 @@
-"""nbgrader: solutions/ in, notebooks/ out; see docs/instructor.md."""
+"""nbgrader: solutions/ in, notebooks/ out."""
 
 from nbconvert.preprocessors import CSSHTMLHeaderPreprocessor
 from nbgrader.converters.autograde import Autograde
