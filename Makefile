@@ -7,6 +7,8 @@ TORCH ?= cpu
 NB ?=
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
+# What runs the notebooks on a GPU: the environment when there is one, else any Python with torch.
+GPU_PYTHON ?= $(if $(wildcard $(BIN)/python),$(BIN)/python,$(PYTHON))
 JOBS ?= $(shell $(PYTHON) -c "import os; print(len(os.sched_getaffinity(0)))" 2>/dev/null || echo 2)
 
 export PATH := $(abspath $(BIN)):$(PATH)
@@ -15,7 +17,8 @@ export MKL_NUM_THREADS ?= 1
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help lab run test quick lint unit answers nbval notebooks solutions release bench env clean
+.PHONY: help lab run test quick lint unit answers nbval notebooks solutions release bench env clean \
+  test-colab test-gpu
 
 help: ## list the commands
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
@@ -34,8 +37,9 @@ run: $(READY) ## execute the solutions (or NB=name), write HTML and show the key
 solutions: $(READY) ## build and execute the solution notebooks (or NB=name)
 	$(BIN)/python -m course_utils.grading build $(NB)
 
-release: $(READY) ## make the student notebooks (or NB=name) from the solutions
-	$(BIN)/python -m course_utils.grading release $(NB)
+release: $(READY) ## make the student notebooks (or NB=name), wheel, zip and tree in dist/ (REPO= REF=)
+	$(BIN)/python -m course_utils.grading release $(NB) \
+	  $(if $(REPO),--repo $(REPO)) $(if $(REF),--ref $(REF))
 
 lint: $(READY) ## format, lint and types
 	$(BIN)/ruff format --check .
@@ -61,6 +65,12 @@ test: unit answers notebooks ## everything that has to pass
 
 quick: $(READY) ## the same for what changed since the last commit on main
 	$(BIN)/python tools/quick.py
+
+test-colab: $(READY) ## all solved releases under the package versions of Colab (NB=name for one)
+	$(BIN)/python tools/test_colab.py $(NB)
+
+test-gpu: ## nbval over all solutions on a GPU, with the torch of GPU_PYTHON (NB=name for one)
+	$(GPU_PYTHON) tools/test_gpu.py $(NB)
 
 bench: $(READY) ## measure the claims over seeds and the performance figures (SEEDS=n ONLY=name)
 	$(BIN)/python -m benchmarks $(if $(SEEDS),--seeds $(SEEDS)) $(if $(ONLY),--only $(ONLY))

@@ -27,10 +27,19 @@ def main(arguments: list[str] | None = None) -> int:
     command.add_argument(
         "--no-execute", action="store_true", help="leave the cells without outputs"
     )
+    command.add_argument(
+        "--keep-outputs",
+        action="store_true",
+        help="take the outputs over where only prose has changed, instead of executing",
+    )
     command.set_defaults(run=_build)
 
-    command = commands.add_parser("release", help="make the student notebooks with nbgrader")
+    command = commands.add_parser(
+        "release", help="make the student notebooks with nbgrader; all of them: also dist/"
+    )
     command.add_argument("names", nargs="*", metavar="NOTEBOOK")
+    command.add_argument("--repo", default="", help="public repository to stamp, owner/name")
+    command.add_argument("--ref", default="", help="tag to stamp, for example v1")
     command.set_defaults(run=_release)
 
     command = commands.add_parser("run", help="execute the solutions and show their figures")
@@ -73,10 +82,14 @@ def _try(options: argparse.Namespace) -> int:
 
 
 def _build(options: argparse.Namespace) -> int:
-    from course_utils.grading.build import build
+    from course_utils.grading.build import build, rebuild
     from course_utils.grading.report import print_table
 
     root = course_root()
+    if options.keep_outputs:
+        for name in _names(options, root):
+            rebuild(root, name)
+        return 0
     runs = [build(root, n, run=not options.no_execute) for n in _names(options, root)]
     if not options.no_execute:
         print_table(root, runs)
@@ -85,11 +98,17 @@ def _build(options: argparse.Namespace) -> int:
 
 def _release(options: argparse.Namespace) -> int:
     from course_utils.grading.build import release
+    from course_utils.grading.publish import publish
 
     root = course_root()
     names = _names(options, root)
+    if options.names and (options.repo or options.ref):
+        raise ValueError("REPO and REF belong to a release of all notebooks, not of some")
     release(root, names)
     print(f"{len(names)} notebooks released in notebooks/")
+    if not options.names:
+        for path in publish(root, root / "dist", repo=options.repo, ref=options.ref):
+            print(path.relative_to(root))
     return 0
 
 

@@ -20,9 +20,10 @@ from nbclient import NotebookClient
 from nbformat import NotebookNode
 from tqdm.auto import tqdm
 
-from course_utils.grading.source import read_source
+from course_utils.grading.common_cells import write_verified
+from course_utils.grading.source import read_source, tags
 
-__all__ = ["Run", "build", "execute", "make_release", "release"]
+__all__ = ["Run", "build", "execute", "make_release", "rebuild", "release"]
 
 ONE_THREAD = dict.fromkeys(("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS"), "1")
 
@@ -47,6 +48,7 @@ def execute(
     seed: int | None = None,
     timeout: int = 1800,
     progress: bool = True,
+    kernel: str = "python3",
 ) -> Run:
     """Execute a notebook in place, its kernel on one thread.
 
@@ -62,6 +64,8 @@ def execute(
         Seed of the notebook's experiments, 0 by default.
     timeout
         Limit for one cell, in seconds.
+    kernel
+        Name of the kernel, this environment's by default.
 
     Raises
     ------
@@ -76,7 +80,7 @@ def execute(
         client = NotebookClient(
             notebook,
             timeout=timeout,
-            kernel_name="python3",
+            kernel_name=kernel,
             allow_errors=allow_errors,
             record_timing=False,
             resources={"metadata": {"path": str(folder)}},
@@ -104,7 +108,8 @@ def _children_seconds() -> float:
 def build(root: Path, name: str, *, run: bool = True, progress: bool = True) -> Run:
     """Make ``solutions/<name>/<name>.ipynb`` from its source; an interrupted build changes nothing.
 
-    With ``run=False`` the cells stay without outputs.
+    A complete run is noted, and the notebook says so. With ``run=False`` the cells stay without
+    outputs.
     """
     source = read_source(root, name)
     _ = source.exercises  # raises for a source whose checks and exercises do not fit together
@@ -112,9 +117,59 @@ def build(root: Path, name: str, *, run: bool = True, progress: bool = True) -> 
     result = Run(name, 0.0, 0.0)
     if run:
         result = execute(source.notebook, name, folder=folder, progress=progress)
-        tidy_outputs(source.notebook)
+        write_verified(root, name, result.cpu_seconds)
+        executed, source = source.notebook, read_source(root, name)
+        take_outputs(source.notebook, executed)
     write_notebook(source.notebook, folder / f"{name}.ipynb")
     return result
+
+
+def rebuild(root: Path, name: str) -> None:
+    """Make ``solutions/<name>/<name>.ipynb`` anew with the outputs that it has.
+
+    For changes of prose. The common installation cell alone may differ: it is executed again.
+
+    Raises
+    ------
+    ValueError
+        If any other code has changed, or there are no outputs to keep.
+    """
+    path = root / "solutions" / name / f"{name}.ipynb"
+    if not path.is_file():
+        raise ValueError(f"{name} has no outputs to keep: build it")
+    executed, source = nbformat.read(path, as_version=4), read_source(root, name)
+    for old, new in zip(code_cells(executed), code_cells(source.notebook), strict=False):
+        if "install" in tags(new) and old.source != new.source:
+            alone = nbformat.v4.new_notebook(cells=[new], metadata=source.notebook.metadata)
+            execute(alone, f"{name}, installation", folder=path.parent, progress=False)
+            old.update(source=new.source, outputs=new.outputs)
+    take_outputs(source.notebook, executed)
+    write_notebook(source.notebook, path)
+
+
+def code_cells(notebook: NotebookNode) -> list[NotebookNode]:
+    """Cells of code, in order."""
+    return [cell for cell in notebook.cells if cell.cell_type == "code"]
+
+
+def take_outputs(notebook: NotebookNode, executed: NotebookNode) -> None:
+    """Copy the outputs of an executed notebook into one with the same code.
+
+    Raises
+    ------
+    ValueError
+        If the code differs; the message has the first line of the cell.
+    """
+    old, new = code_cells(executed), code_cells(notebook)
+    for position, cell in enumerate(new):
+        if position >= len(old) or old[position].source != cell.source:
+            first = (cell.source.splitlines() or [""])[0]
+            raise ValueError(f"the code has changed, execute the notebook: cell {first!r}")
+    if len(old) > len(new):
+        raise ValueError("the code has changed, execute the notebook: it has fewer cells")
+    for before, cell in zip(old, new, strict=True):
+        cell.outputs, cell.execution_count = before.outputs, before.execution_count
+    tidy_outputs(notebook)
 
 
 def write_notebook(notebook: NotebookNode, path: Path) -> None:

@@ -18,6 +18,8 @@ import jupytext
 import nbformat
 from nbformat import NotebookNode
 
+from course_utils.grading.common_cells import install_cell, verified_cell
+
 __all__ = ["ExerciseSource", "NotebookSource", "course_root", "notebook_names", "read_source"]
 
 KERNEL = {"display_name": "Python 3", "language": "python", "name": "python3"}
@@ -120,7 +122,10 @@ def tags(cell: NotebookNode) -> list[str]:
 
 
 def read_source(root: Path, name: str) -> NotebookSource:
-    """Read ``solutions/<name>/<name>.py``; a cell tagged ``install`` gets the common install cell.
+    """Read ``solutions/<name>/<name>.py`` and put in the cells that all notebooks share.
+
+    A cell tagged ``install`` becomes the common installation cell; where the notebook was last
+    verified is said in a cell after the opening one.
 
     Raises
     ------
@@ -136,12 +141,14 @@ def read_source(root: Path, name: str) -> NotebookSource:
     )
     notebook.nbformat, notebook.nbformat_minor = 4, 5
     seen: Counter[str] = Counter()
-    install = root / "solutions" / "install_cell.py"
     for cell in notebook.cells:
         if "install" in tags(cell):
-            cell.source = install.read_text(encoding="utf-8").rstrip()
+            cell.source = install_cell(root, name)
         cell.metadata.pop("lines_to_next_cell", None)
         cell.id = _cell_id(cell, seen)
+    verified = verified_cell(root, name)
+    if verified is not None:
+        notebook.cells.insert(1, verified)
     return NotebookSource(name, notebook)
 
 
