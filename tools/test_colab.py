@@ -159,9 +159,7 @@ def kept_run(folder, name, again):
 def check_messages():
     """Run the test of what IPython shows for wrong answers with Colab's IPython."""
     script = ROOT / "tests" / "colab" / "shown_messages.py"
-    done = subprocess.run(
-        [PYTHON, script], capture_output=True, text=True, env=clean_environment()
-    )
+    done = subprocess.run([PYTHON, script], capture_output=True, text=True, env=clean_environment())
     if done.returncode:
         sys.exit(f"test-colab: messages look wrong:\n{done.stdout}\n{done.stderr[-2000:]}")
     print(f"test-colab: {done.stdout.strip().splitlines()[-1]}")

@@ -75,7 +75,9 @@ def publish(root: Path, out: Path, *, repo: str = "", ref: str = "") -> list[Pat
 
 def build_wheel(root: Path, folder: Path) -> Path:
     """Build the wheel, offline and reproducibly; it leaves ``course_utils.grading`` out."""
-    environment = os.environ | {"SOURCE_DATE_EPOCH": os.environ.get("SOURCE_DATE_EPOCH", f"{EPOCH}")}
+    environment = os.environ | {
+        "SOURCE_DATE_EPOCH": os.environ.get("SOURCE_DATE_EPOCH", f"{EPOCH}")
+    }
     command = [sys.executable, "-m", "hatchling", "build", "--target", "wheel", "-d", str(folder)]
     done = subprocess.run(command, cwd=root, env=environment, capture_output=True, text=True)
     wheels = sorted(folder.glob("*.whl"))
@@ -105,7 +107,9 @@ def fill_tree(root: Path, tree: Path, wheel: Path, repo: str, ref: str) -> None:
 
 def student_readme(root: Path, repo: str, ref: str) -> str:
     """README of the student tree: its template, with the table of notebooks and their badges."""
-    rows = re.findall(r"^\| `(\d\d_\w+)` \| (.+) \|$", (root / "README.md").read_text("utf-8"), re.M)
+    rows = re.findall(
+        r"^\| `(\d\d_\w+)` \| (.+) \|$", (root / "README.md").read_text("utf-8"), re.M
+    )
     head = "| notebook | you build | minutes |", "| --- | --- | --- |"
     lines = [f"| [{name}](notebooks/{name}.ipynb) | {rest} |" for name, rest in rows]
     if repo:

@@ -1,0 +1,19 @@
+"""A course as students get it: released, for a public repository and without one."""
+
+from pathlib import Path
+
+import pytest
+
+from course_utils.grading.publish import publish
+
+ROOT = Path(__file__).resolve().parents[2]
+REPO, REF = "someone/attention", "v1"
+
+
+@pytest.fixture(scope="session")
+def published(tmp_path_factory):
+    """Folder of ``dist/`` by kind: ``plain`` and, with repository and tag, ``stamped``."""
+    folder = tmp_path_factory.mktemp("published")
+    publish(ROOT, folder / "plain")
+    publish(ROOT, folder / "stamped", repo=REPO, ref=REF)
+    return folder
