@@ -61,7 +61,7 @@ notebooks: nbval ## nbval, and every untouched release runs with stubs alone rai
 	$(BIN)/python -m pytest tests/notebooks -n $(JOBS) --dist load
 
 test: unit answers notebooks ## everything that has to pass
-	$(BIN)/python -m pytest tests/grading
+	$(BIN)/python -m pytest tests/colab tests/grading
 
 quick: $(READY) ## the same for what changed since the last commit on main
 	$(BIN)/python tools/quick.py

@@ -10,7 +10,8 @@ NEEDED = {}  # what Colab may lack: module and the package that brings it
 
 
 class SetupFailed(Exception):
-    _render_traceback_ = lambda self: [str(self)]  # one line instead of a traceback
+    def _render_traceback_(self):  # one line instead of a traceback
+        return [str(self)]
 
 
 def add(packages):

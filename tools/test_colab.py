@@ -143,7 +143,7 @@ def run_solved(folder, name):
 
 
 def kept_run(folder, name, again):
-    """Run a solved release, or take the kept result while source, library and versions are equal."""
+    """Run a solved release, or take the kept result while nothing it depends on has changed."""
     digest = hashlib.sha256((folder / f"{name}.ipynb").read_bytes())
     digest.update((ROOT / "solutions" / name / f"{name}.py").read_bytes())
     digest.update(next(folder.glob("*.whl")).read_bytes() + VERSIONS.read_bytes())
