@@ -142,6 +142,18 @@ def run_solved(folder, name):
     return run
 
 
+def write_solved(folder, target):
+    """Write the solved releases and the wheel, for another machine to run."""
+    target.mkdir(parents=True, exist_ok=True)
+    for name in notebook_names(ROOT):
+        source = read_source(ROOT, name)
+        notebook = nbformat.read(folder / f"{name}.ipynb", as_version=4)
+        fill_in(notebook, source, {key: e.answer for key, e in source.exercises.items()})
+        nbformat.write(notebook, target / f"{name}.ipynb")
+    wheel = next(folder.glob("*.whl"))
+    (target / wheel.name).write_bytes(wheel.read_bytes())
+
+
 def kept_run(folder, name, again):
     """Run a solved release, or take the kept result while nothing it depends on has changed."""
     digest = hashlib.sha256((folder / f"{name}.ipynb").read_bytes())
@@ -169,18 +181,23 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("names", nargs="*", metavar="NOTEBOOK")
     parser.add_argument("--again", action="store_true", help="repeat what has been run before")
+    parser.add_argument(
+        "--solved-to", type=Path, metavar="FOLDER", help="only write the solved notebooks there"
+    )
     options = parser.parse_args()
     known = notebook_names(ROOT)
     unknown = [name for name in options.names if name not in known]
     if unknown:
         parser.error(f"NOTEBOOK must be one of {known}, got {unknown}")
     os.environ.pop("PYTHONPATH", None)
-    before = make_environment()
     with tempfile.TemporaryDirectory() as scratch:
         _, archive, *_ = publish(ROOT, Path(scratch) / "dist")
         with zipfile.ZipFile(archive) as file:
             file.extractall(scratch)
         (folder,) = Path(scratch).glob("attention-in-medicine-*/notebooks")
+        if options.solved_to:
+            return write_solved(folder, options.solved_to)
+        before = make_environment()
         check_installation(folder, known, before)
         check_messages()
         write_kernel(Path(scratch) / "jupyter")

@@ -12,6 +12,8 @@ from matplotlib.ticker import FuncFormatter, MultipleLocator
 from numpy.typing import ArrayLike
 from scipy.signal import welch
 
+from course_utils.plots import PALETTE
+
 __all__ = ["ecg_paper", "mark_waves", "spectra", "tachogram"]
 
 _FINE, _COARSE = "#f6d5d5", "#e59c9c"
@@ -110,7 +112,7 @@ def mark_waves(
         of their own.
     """
     signal = np.asarray(signal, dtype=float)
-    colors = sns.color_palette("colorblind", 10)
+    colors = sns.color_palette(PALETTE, 10)
     low, high = ax.get_xlim()
     spare = iter("X*Ph<>")
     for i, (name, given) in enumerate(peaks.items()):

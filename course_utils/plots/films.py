@@ -88,7 +88,7 @@ def patch_strip(film: np.ndarray, patches: np.ndarray, patch_size: int) -> Figur
         top, side = divmod(number, columns)
         top, side = top * step + gap, side * step + gap
         sheet[top : top + patch_size, side : side + patch_size] = patch.reshape(patch_size, -1)
-        right.text(side, top - 0.3, number, fontsize=5, va="bottom", color="black")
+        right.text(side, top - 0.3, number, fontsize=6, va="bottom", color="black")
     right.imshow(sheet, cmap="gray", vmin=0, vmax=1, interpolation="nearest")
     right.set(xticks=[], yticks=[])
     right.grid(visible=False)

@@ -11,6 +11,7 @@ import seaborn as sns
 from matplotlib.axes import Axes
 
 from course_utils.data.icu_catalogue import EVENT_TYPES
+from course_utils.plots import PALETTE
 
 __all__ = ["calibration", "event_bars", "head_bars", "stay_timeline"]
 
@@ -36,7 +37,7 @@ def stay_timeline(
         Event text -> the name written at its mark.
     """
     ax = _axes(ax, (8.0, 3.2))
-    colours = sns.color_palette("colorblind", len(EVENT_TYPES))
+    colours = sns.color_palette(PALETTE, len(EVENT_TYPES))
     for row, kind in enumerate(EVENT_TYPES):
         part = events[events["event_type"] == kind]
         hours = part["minutes_since_admission"] / 60
@@ -74,7 +75,7 @@ def calibration(
     from course_utils.metrics import wilson_interval
 
     ax = _axes(ax, (5.0, 4.4))
-    ax.plot([0, 1], [0, 1], color="0.6", lw=1, ls="--", label="perfect")
+    ax.plot([0, 1], [0, 1], color="0.5", lw=1, ls="--", label="perfect")
     top = 0.0
     for i, (name, risk) in enumerate(risks.items()):
         groups = np.array_split(np.argsort(risk, kind="stable"), bins)
@@ -99,7 +100,7 @@ def head_bars(
     figure, axes = plt.subplots(
         len(weights), 1, figsize=(8.0, 1.15 * len(weights) + 0.9), sharex=True, sharey=True
     )
-    colours = sns.color_palette("colorblind", len(weights))
+    colours = sns.color_palette(PALETTE, len(weights))
     for head, (ax, row) in enumerate(zip(np.atleast_1d(axes), weights, strict=True)):
         ax.vlines(hours, 0, row, color=colours[head], lw=2)
         ax.axhline(1 / len(row), color="0.4", lw=1, ls=":")
@@ -121,7 +122,7 @@ def event_bars(
 ) -> Axes:
     """Draw one bar per event, top to bottom; true causes in another colour and hatched."""
     ax = _axes(ax, (8.0, 0.3 * len(names) + 1.0))
-    cause, other = sns.color_palette("colorblind")[3], "0.65"
+    cause, other = PALETTE[3], "0.5"
     for row, (score, planted) in enumerate(zip(scores, is_cause, strict=True)):
         ax.barh(row, score, color=cause if planted else other, hatch="//" if planted else None)
     ax.set_yticks(range(len(names)), names, fontsize=8.5)
