@@ -1585,17 +1585,20 @@ torch.manual_seed(SEED)
 encoder = run("encoder", turn_down_tokens(NoteClassifier()), **RECIPE)
 
 # %%
-fig, axes = plt.subplots(1, 3, figsize=(11, 3.6))
+fig, axes = plt.subplots(1, 3, figsize=(11, 3.8))
 shown = {
     n: HISTORIES[n]
     for n in ("encoder, usual initialisation", "encoder, mean pooling", "encoder", "BiLSTM")
 }
-plots.curves(shown, "loss", ylabel="training loss (nats)", ax=axes[0])
-plots.curves(shown, "val_f1", ylabel="validation micro-F1", ax=axes[1])
-plots.curves(shown, "val_negated", ylabel="validation accuracy, negated", ax=axes[2])
-for ax in axes[1:]:
+titles = {
+    "loss": "training loss (nats)",
+    "val_f1": "validation micro-F1",
+    "val_negated": "validation accuracy, negated",
+}
+for ax, (column, title) in zip(axes, titles.items(), strict=True):
+    plots.curves(shown, column, ylabel="", title=title, ax=ax)
     ax.get_legend().remove()
-axes[0].legend(fontsize=7)
+fig.legend(*axes[0].get_legend_handles_labels(), loc="outside upper center", ncols=4, fontsize=10)
 plt.show()
 
 # %% [markdown]
@@ -2124,7 +2127,7 @@ for name, score in (("scale_on_notes", "micro"), ("scale_on_both_kinds", "both_k
 
 
 # %%
-def find_note(kind: str, longest: int = 26) -> tuple[int, int]:
+def find_note(kind: str, longest: int = 20) -> tuple[int, int]:
     """A short test note, and the place of its mention of this kind, that the encoder gets right."""
     right = (RESULTS["encoder"]["predictions"] == test_notes.labels).all(1)
     rows, places = np.nonzero(
@@ -2158,23 +2161,25 @@ finding, cue = spans(note, place)
 words = test_notes.words(note)
 colors = dict.fromkeys(finding, "C3") | dict.fromkeys(cue, "C0")
 maps = attention_of(note)
-fig, axes = plt.subplots(1, 2, figsize=(12, 5.6))
+fig, axes = plt.subplots(1, 2, figsize=(12, 6))
 for block, ax in enumerate(axes):
     head = int(maps[block][:, finding][:, :, cue].sum(-1).mean(1).argmax())
     plots.attention_map(
         maps[block][head],
         words,
         highlight=colors,
+        fontsize=11,
         title=f"block {block + 1}, head {head + 1}",
         ax=ax,
     )
 plt.show()
 # %%
-fig, ax = plt.subplots(figsize=(11, 2.6))
+fig, ax = plt.subplots(figsize=(11, 3))
 plots.attention_map(
     maps[2].mean(0),
     words,
     CLASS_NAMES,
+    fontsize=11,
     title="pooling: what every diagnosis reads (mean of the heads)",
     ax=ax,
 )
