@@ -1332,7 +1332,7 @@ lstm_model = run("BiLSTM", BiLSTM(), epochs=4, lr=4e-3, batch_size=64)
 
 # %%
 D_MODEL, D_FF, NUM_HEADS, NUM_BLOCKS = 64, 64, 4, 2
-RECIPE = {"epochs": 4, "lr": 2e-3, "batch_size": 32}  # the same for every encoder below
+RECIPE = {"epochs": 6, "lr": 2e-3, "batch_size": 32}  # the same for every encoder below
 
 
 # %%
