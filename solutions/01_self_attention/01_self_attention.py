@@ -1200,7 +1200,7 @@ keep(
     len(CLASS_NAMES) * (features.shape[1] + 1),
     time.process_time() - start,
 )
-claims.claim(
+_ = claims.claim(
     "01_self_attention",
     "bag_of_words_negated_accuracy",
     RESULTS["TF-IDF + logistic regression"]["negated"],
@@ -1382,7 +1382,7 @@ class NoteClassifier(nn.Module):
 # %% tags=["train"]
 torch.manual_seed(SEED)
 usual_model = run("encoder, usual initialisation", NoteClassifier(), **RECIPE)
-claims.claim(
+_ = claims.claim(
     "01_self_attention",
     "usual_negated_accuracy",
     RESULTS["encoder, usual initialisation"]["negated"],
@@ -1430,7 +1430,7 @@ for name, value in {"before training": before, "after training": after}.items():
 print(
     f"entropy of the first block's attention / log(length): {first_block_focus(fresh):.2f} before, {first_block_focus(usual_model):.2f} after"
 )
-claims.claim("01_self_attention", "usual_rms_ratio", before["token"] / before["position"])
+_ = claims.claim("01_self_attention", "usual_rms_ratio", before["token"] / before["position"])
 
 # %% [markdown]
 # The token is more than eleven times as loud as the position: $\sqrt{D} \cdot 1 = 8$ against $1/\sqrt 2$. In the sum, less than one percent of the power
@@ -1712,7 +1712,9 @@ claims.claim("01_self_attention", "bilstm_negated_accuracy", RESULTS["BiLSTM"]["
 claims.claim(
     "01_self_attention", "encoder_minus_bilstm", best["micro"] - RESULTS["BiLSTM"]["micro"]
 )
-claims.claim("01_self_attention", "rule_negated_accuracy", RESULTS["NegEx-like rule"]["negated"])
+_ = claims.claim(
+    "01_self_attention", "rule_negated_accuracy", RESULTS["NegEx-like rule"]["negated"]
+)
 
 # %% [markdown]
 # What this table says, and what it does not:
@@ -2033,7 +2035,7 @@ for ax, label in zip(axes, ("entropy / log(20)", "mean derivative w (1 - w)"), s
 axes[0].legend()
 plt.show()
 claims.claim("01_self_attention", "scaled_start_entropy_512", start["scaled"][-1][0])
-claims.claim("01_self_attention", "unscaled_start_entropy_512", start["unscaled"][-1][0])
+_ = claims.claim("01_self_attention", "unscaled_start_entropy_512", start["unscaled"][-1][0])
 
 # %% [markdown]
 # *Untrained attention over 20 drugs by head_dim. Left: entropy relative to its maximum. Right: mean derivative of a weight with respect to its own score.*
@@ -2066,7 +2068,7 @@ last = (
     .groupby("scaled")
     .accuracy.mean()
 )
-claims.claim("01_self_attention", "lookup_scaling_gap", last[True] - last[False])
+_ = claims.claim("01_self_attention", "lookup_scaling_gap", last[True] - last[False])
 
 # %% [markdown]
 # *Accuracy while training, three seeds per line colour; dashed: guessing.* How does this compare with your prediction?
@@ -2275,7 +2277,7 @@ print(
 )
 for name in ("attention", "occlusion"):
     claims.claim("01_self_attention", f"{name}_top_word_is_cue", found[name].mean())
-claims.claim(
+_ = claims.claim(
     "01_self_attention", "attention_occlusion_correlation", found["rank correlation"].mean()
 )
 
