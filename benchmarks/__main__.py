@@ -3,7 +3,8 @@
 Claims: every notebook is executed with ``COURSE_SEED=0..n-1``; the figures that it claims go, with
 date and machine, into ``course_utils/assets/bands``. Speed: ratios within one run, on one thread,
 into ``benchmarks/results.json``. Both end in ``docs/performance.md``. Finished runs are kept in
-``build/bench`` and not repeated while the notebook's source and the library stay the same.
+``build/bench`` and not repeated while the notebook's source and the library stay the same; bands
+and results are replaced at once, after the last seed, so an interrupted run changes none of them.
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
+from course_utils import claims
 from course_utils.grading.build import execute
 from course_utils.grading.source import course_root, notebook_names, read_source
 
@@ -38,9 +40,19 @@ def stamp() -> dict[str, str]:
     return {"date": datetime.date.today().isoformat(), "machine": machine}
 
 
+def write_whole(path: Path, text: str) -> None:
+    """Write a file at once or not at all."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    part = path.with_name(f".{path.name}.part")
+    part.write_text(text, encoding="utf-8")
+    part.replace(path)
+
+
 def state_of(name: str) -> str:
-    """Hash of a notebook's source and of the library's code."""
-    digest = hashlib.sha256((ROOT / "solutions" / name / f"{name}.py").read_bytes())
+    """Hash of a notebook's code cells and of the library's code; prose changes no figure."""
+    cells = read_source(ROOT, name).notebook.cells
+    code = "\0".join(cell.source for cell in cells if cell.cell_type == "code")
+    digest = hashlib.sha256(code.encode())
     for path in sorted((ROOT / "course_utils").rglob("*.py")):
         if "grading" not in path.parts:
             digest.update(path.read_bytes())
@@ -59,10 +71,7 @@ def run_seed(name: str, seed: int) -> dict[str, Any]:
         "cpu_seconds": run.cpu_seconds,
         "claims": {claim["name"]: claim["value"] for claim in run.claims},
     }
-    kept.parent.mkdir(parents=True, exist_ok=True)
-    part = kept.with_suffix(".part")
-    part.write_text(json.dumps(result))
-    part.replace(kept)
+    write_whole(kept, json.dumps(result))
     return result
 
 
@@ -75,18 +84,12 @@ def measure_claims(name: str, seeds: int) -> dict[str, Any]:
         for key, band in bands.items():
             values = [round(run["claims"][key], 4) for run in runs if key in run["claims"]]
             band["measured"] = {"values": values, "seeds": list(range(seeds)), **stamp()}
-            outside = [v for v in values if not inside(v, band)]
+            outside = [v for v in values if not claims.inside(v, band)]
             spread = f"{min(values):.3f} to {max(values):.3f}" if values else "never claimed"
             print(f"  {key}: {spread}{'  OUTSIDE ITS BAND' if outside or not values else ''}")
-        path.write_text(json.dumps(bands, indent=2, ensure_ascii=False) + "\n")
+        write_whole(path, json.dumps(bands, indent=2, ensure_ascii=False) + "\n")
     seconds = [round(run["cpu_seconds"], 1) for run in runs]
     return {"cpu_seconds": seconds, **stamp()}
-
-
-def inside(value: float, band: dict[str, Any]) -> bool:
-    """Whether a value lies in its band."""
-    low, high = band["low"], band["high"]
-    return (low is None or value >= low) and (high is None or value <= high)
 
 
 def write_page(results: dict[str, Any]) -> None:
@@ -123,17 +126,14 @@ def write_page(results: dict[str, Any]) -> None:
             for band in json.loads(path.read_text()).values():
                 lines.append(band_row(band))
             lines.append("")
-    page = ROOT / "docs" / "performance.md"
-    page.write_text("\n".join(lines).rstrip() + "\n")
+    write_whole(ROOT / "docs" / "performance.md", "\n".join(lines).rstrip() + "\n")
 
 
 def band_row(band: dict[str, Any]) -> str:
     """One row of the table of figures."""
-    low = "" if band["low"] is None else f"from {band['low']:g}"
-    high = "" if band["high"] is None else f"to {band['high']:g}"
     values = band.get("measured", {}).get("values", [])
     ends = f"{min(values):.3f} | {max(values):.3f}" if values else "| "
-    return f"| {band['what']} | {f'{low} {high}'.strip()} | {len(values)} | {ends} |"
+    return f"| {band['what']} | {claims.words(band)} | {len(values)} | {ends} |"
 
 
 def main() -> int:
@@ -142,8 +142,14 @@ def main() -> int:
     choices = [*SPEED, *notebook_names(ROOT)]
     parser.add_argument("--seeds", type=int, default=5)
     parser.add_argument("--only", choices=choices, help="one part instead of all")
+    parser.add_argument(
+        "--page", action="store_true", help="measure nothing, write the page from what is kept"
+    )
     options = parser.parse_args()
     results = json.loads(RESULTS.read_text()) if RESULTS.exists() else {}
+    if options.page:
+        write_page(results)
+        return 0
     for part in [options.only] if options.only else choices:
         print(part, flush=True)
         if part in SPEED:
@@ -154,7 +160,7 @@ def main() -> int:
         else:
             notebooks = results.setdefault("notebooks", {})
             notebooks[part] = measure_claims(part, options.seeds)
-        RESULTS.write_text(json.dumps(results, indent=2) + "\n")
+        write_whole(RESULTS, json.dumps(results, indent=2) + "\n")
         write_page(results)
     return 0
 

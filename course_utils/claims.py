@@ -1,10 +1,10 @@
 """Figures that the notebooks claim, beside the bands in which they were measured.
 
-A *band* says where a figure has to lie. Bands live in ``assets/bands/<notebook>.json``; ``make
-bench`` adds the values that several seeds gave, with date and machine. A notebook shows a figure
-with
-:func:`claim`. With ``COURSE_STRICT=1`` a figure outside its band raises; otherwise what was
-expected and what came is printed.
+A *band* says where a figure has to lie: a mapping with ``low`` and ``high``, either of which may be
+``None``. Bands live in ``assets/bands/<notebook>.json``; ``make bench`` adds the values that
+several seeds gave, with date and machine. A notebook shows a figure with :func:`claim`. With
+``COURSE_STRICT=1`` a figure outside its band raises; otherwise what was expected and what came is
+printed.
 """
 
 from __future__ import annotations
@@ -13,10 +13,11 @@ import functools
 import json
 import math
 import os
+from collections.abc import Mapping
 from importlib import resources
 from typing import Any
 
-__all__ = ["ClaimMissed", "bands", "claim", "seed"]
+__all__ = ["ClaimMissed", "bands", "claim", "inside", "seed", "words"]
 
 
 class ClaimMissed(AssertionError):
@@ -54,7 +55,17 @@ def bands(notebook: str) -> dict[str, dict[str, Any]]:
     return json.loads(file.read_text(encoding="utf-8"))
 
 
-def _span(low: float | None, high: float | None) -> str:
+def inside(value: float, band: Mapping[str, Any]) -> bool:
+    """Whether a figure lies in its band, the limits included; NaN never does."""
+    low, high = band["low"], band["high"]
+    return (
+        not math.isnan(value) and (low is None or value >= low) and (high is None or value <= high)
+    )
+
+
+def words(band: Mapping[str, Any]) -> str:
+    """A band in words: ``0.1 to 0.3``, ``at least 0.9`` or ``at most 0.8``."""
+    low, high = band["low"], band["high"]
     if low is not None and high is not None:
         return f"{low:g} to {high:g}"
     return f"at least {low:g}" if low is not None else f"at most {high:g}"
@@ -77,23 +88,20 @@ def claim(notebook: str, name: str, value: float) -> bool:
     if name not in table:
         raise ValueError(f"name must be one of {sorted(table)}, got {name!r}")
     band = table[name]
-    low, high = band.get("low"), band.get("high")
     value = float(value)
-    inside = (
-        not math.isnan(value) and (low is None or value >= low) and (high is None or value <= high)
-    )
-    line = f"{band['what']}: {value:.3f} (expected {_span(low, high)}"
+    fits = inside(value, band)
+    line = f"{band['what']}: {value:.3f} (expected {words(band)}"
     values = band.get("measured", {}).get("values", [])
     if values:
         line += f"; {len(values)} seeds gave {min(values):.3f} to {max(values):.3f}"
-    line += ")" if inside else "): outside"
+    line += ")" if fits else "): outside"
     print(line)
     log = os.environ.get("COURSE_CLAIMS")
     if log:
         record = {"notebook": notebook, "name": name, "what": band["what"], "value": value}
-        record |= {"low": low, "high": high, "inside": inside, "seed": seed()}
+        record |= {"low": band["low"], "high": band["high"], "inside": fits, "seed": seed()}
         with open(log, "a", encoding="utf-8") as file:
             file.write(json.dumps(record) + "\n")
-    if not inside and os.environ.get("COURSE_STRICT") == "1":
+    if not fits and os.environ.get("COURSE_STRICT") == "1":
         raise ClaimMissed(line)
-    return inside
+    return fits

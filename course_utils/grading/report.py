@@ -6,6 +6,7 @@ from pathlib import Path
 
 from nbclient.exceptions import CellExecutionError
 
+from course_utils.claims import words
 from course_utils.grading.build import Run, execute, tidy_outputs
 from course_utils.grading.source import read_source
 
@@ -24,12 +25,8 @@ def print_table(root: Path, runs: list[Run]) -> None:
             f"{sum(source.written.values()):g} for written answers"
         )
         for claim in run.claims:
-            low = "" if claim["low"] is None else f"from {claim['low']:g} "
-            high = "" if claim["high"] is None else f"to {claim['high']:g}"
             mark = "in the band" if claim["inside"] else "OUTSIDE"
-            print(
-                f"    {claim['value']:8.3f}  {mark:11}  {(low + high).strip():22}  {claim['what']}"
-            )
+            print(f"    {claim['value']:8.3f}  {mark:11}  {words(claim):16}  {claim['what']}")
 
 
 def run_and_show(root: Path, names: list[str], folder: Path) -> int:

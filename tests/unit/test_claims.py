@@ -33,6 +33,18 @@ def test_inside_and_outside_are_told_apart(capsys, monkeypatch):
         claims.claim("n", "accuracy", 0.85)
 
 
+@pytest.mark.parametrize(
+    ("low", "high", "words", "outside"),
+    [(0.1, 0.3, "0.1 to 0.3", 0.31), (0.9, None, "at least 0.9", 0.89), (None, 1, "at most 1", 2)],
+)
+def test_a_band_in_words_and_its_limits(low, high, words, outside):
+    band = {"low": low, "high": high}
+    assert claims.words(band) == words
+    assert all(claims.inside(limit, band) for limit in (low, high) if limit is not None)
+    assert not claims.inside(outside, band)
+    assert not claims.inside(float("nan"), band)
+
+
 @pytest.mark.usefixtures("table")
 def test_claims_are_logged(tmp_path, monkeypatch):
     log = tmp_path / "claims.jsonl"
