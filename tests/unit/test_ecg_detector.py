@@ -98,6 +98,13 @@ def lead_off_for_eight_seconds(seed):
     return x, beats[(beats < start) | (beats > end)]
 
 
+def lead_off_for_most_of_the_time(seed):
+    _, x, beats = drawn(seed)
+    end = round(0.6 * len(x))
+    x[:end] = 0.0
+    return x, beats[beats > end]
+
+
 def pauses_of_three_seconds(seed):
     _, x, beats = drawn(seed)
     rest = round(3 * RATE)
@@ -157,6 +164,7 @@ def muscle_bursts(seed):
         fading_lead,
         lead_comes_back,
         lead_off_for_eight_seconds,
+        lead_off_for_most_of_the_time,
         pauses_of_three_seconds,
         bundle_branch_block,
         small_ectopic_beats,
