@@ -4,15 +4,14 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-
-import numpy as np
+from functools import partial
 
 
 def seconds(make: Callable[[], object]) -> float:
-    """Least CPU seconds of three calls after one that warms up."""
+    """Least CPU seconds of five calls after one that warms up."""
     make()
     times = []
-    for _ in range(3):
+    for _ in range(5):
         start = time.process_time()
         make()
         times.append(time.process_time() - start)
@@ -27,16 +26,20 @@ def measure() -> dict[str, float]:
 
     notes = seconds(lambda: make_clinical_notes(20_000, random_state=0))
     films = seconds(lambda: make_chest_films(1_000, random_state=0))
-    ecg = seconds(lambda: make_ecg(200, duration_s=10, sampling_rate=250, random_state=0)) / 200
     values = {
         "clinical notes, thousands a second": 20 / notes,
         "chest films, thousands a second": 1 / films,
-        "ECG of 10 s at 250 Hz, thousands a second": 0.001 / ecg,
     }
-    return values | neurokit_ratios(ecg)
+    for duration, records in ((10, 200), (60, 200), (10, 1)):
+        make = partial(make_ecg, records, duration_s=duration, noise="ward", random_state=0)
+        ecg = seconds(make)
+        where = f"{duration} s at 250 Hz with all noise, {records} at once"
+        values[f"ECG of {where}, thousands a second"] = 0.001 * records / ecg
+        values |= neurokit_ratios(ecg / records, duration, where)
+    return values
 
 
-def neurokit_ratios(ecg: float) -> dict[str, float]:
+def neurokit_ratios(ecg: float, duration: int, where: str) -> dict[str, float]:
     """NeuroKit2's time for one signal in units of ours; empty where it is not installed."""
     try:
         from neurokit2 import ecg_simulate
@@ -44,11 +47,9 @@ def neurokit_ratios(ecg: float) -> dict[str, float]:
         return {}
     ratios = {}
     for method in ("simple", "ecgsyn"):
-        rng = np.random.default_rng(0)
-        theirs = seconds(
-            lambda method=method, rng=rng: ecg_simulate(
-                duration=10, sampling_rate=250, method=method, random_state=int(rng.integers(99))
-            )
+        make = partial(
+            ecg_simulate, duration=duration, sampling_rate=250, method=method, random_state=0
         )
-        ratios[f"neurokit2.ecg_simulate({method!r}) / make_ecg, one signal"] = theirs / ecg
+        theirs = seconds(make)
+        ratios[f"neurokit2.ecg_simulate({method!r}) / make_ecg, {where}"] = theirs / ecg
     return ratios

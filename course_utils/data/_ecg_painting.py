@@ -1,13 +1,14 @@
-"""How an electrocardiogram is drawn: when beats come, how waves look, what disturbs them."""
+"""How an electrocardiogram is drawn: when beats come and how their waves look."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
-from scipy.fft import irfft, next_fast_len, rfftfreq
+from numpy.lib.stride_tricks import sliding_window_view
+from numpy.typing import NDArray
+
+from course_utils.data._ecg_noise import Bases, add_tremor
 
 RHYTHMS = ("normal", "bradycardia", "tachycardia", "atrial_fibrillation", "ventricular_ectopics")
 """Rhythms the generator knows; `ECG.rhythm` holds positions in this tuple."""
@@ -32,8 +33,6 @@ _DERIVED_LEADS = {  # weights of I and II
     "aVL": (1.0, -0.5),
     "aVF": (-0.5, 1.0),
 }
-_WANDER_HZ = (0.06, 0.13, 0.22, 0.35)
-_FIBRILLATION_HZ = np.arange(4.0, 9.01, 0.5)
 
 # ---------------------------------------------------------------------------- beats
 
@@ -91,19 +90,22 @@ def choose_ectopics(
     """About one beat in six, never two in a row, at least one well inside the record."""
     n, n_beats = r.shape
     rows = np.flatnonzero(kind == RHYTHMS.index("ventricular_ectopics"))
-    chosen = rng.random((n, n_beats)) < 0.2
+    chosen = (rng.random((n, n_beats)) < 0.2)[rows]
     score = np.where((r > 0.15 * duration_s) & (r < 0.85 * duration_s), rng.random(r.shape), -1.0)
-    forced = score.argmax(axis=1) if n else np.zeros(0, dtype=np.int64)
-    chosen[rows, forced[rows]] = True
+    forced = score[rows].argmax(axis=1)
+    chosen[np.arange(len(rows)), forced] = True
     kept = np.zeros_like(chosen)
-    for beat in range(1, n_beats):
+    for beat in range(1, n_beats if len(rows) else 0):
         kept[:, beat] = chosen[:, beat] & ~kept[:, beat - 1] & (forced != beat + 1)
-    mask = np.zeros_like(kept)
-    mask[rows] = kept[rows]
+    mask = np.zeros((n, n_beats), dtype=bool)
+    mask[rows] = kept
     return mask
 
 
-def wave_timing(beats: Beats) -> dict[str, tuple[NDArray[np.float64], NDArray[np.float64]]]:
+Timing = dict[str, tuple[NDArray[np.float64], NDArray[np.float64]]]
+
+
+def wave_timing(beats: Beats) -> Timing:
     """Centre (s) and width (standard deviation, s) of each wave, both (n, K)."""
     rr = np.clip(beats.rr_before, 0.28, 2.0)
     qt = 0.40 * np.cbrt(rr)  # Fridericia, from the start of Q to the end of T
@@ -123,27 +125,27 @@ def wave_timing(beats: Beats) -> dict[str, tuple[NDArray[np.float64], NDArray[np
 
 
 def truth_of(
-    beats: Beats, n_steps: int, sampling_rate: float
+    beats: Beats, timing: Timing, n_steps: int, sampling_rate: float
 ) -> tuple[NDArray[np.int64], NDArray[np.int8], NDArray[np.int64]]:
-    timing = wave_timing(beats)
-    centres = np.stack([timing[wave][0] for wave in WAVES], axis=-1)  # (n, K, 5)
-    centres[..., 4] = np.where(beats.ectopic, timing["VT"][0], centres[..., 4])
-    index = np.rint(centres * sampling_rate).astype(np.int64)
-    absent = (index < 0) | (index >= n_steps)
-    absent[..., 0] |= ~beats.has_p
-    absent[..., 1] |= beats.ectopic
-    absent[..., 3] |= beats.ectopic
-    index[absent] = -1
+    index = np.stack([timing[wave][0] for wave in WAVES])  # (5, n, K)
+    index[4] = np.where(beats.ectopic, timing["VT"][0], index[4])
+    in_r = np.rint(beats.r * sampling_rate)
+    inside = (in_r >= 0) & (in_r < n_steps)  # neighbours, as beats are in order
+    first = inside.argmax(axis=1)[:, None] if inside.size else np.zeros((len(inside), 1), int)
+    count = inside.sum(axis=1)[:, None]
+    step = np.arange(int(count.max()) if len(count) else 0)
+    beat = np.minimum(first + step, max(inside.shape[1] - 1, 0))  # (n, most)
 
-    inside = index[..., 2] >= 0
-    order = np.argsort(~inside, axis=1, kind="stable")  # beats inside first, in time
-    most = int(inside.sum(axis=1).max()) if len(inside) else 0
-    order = order[:, :most]
-    inside = np.take_along_axis(inside, order, axis=1)
-    waves = np.take_along_axis(index, order[..., None], axis=1)
-    waves[~inside] = -1
-    types = np.take_along_axis(beats.ectopic, order, axis=1).astype(np.int8)
-    types[~inside] = -1
+    waves = np.stack([np.take_along_axis(centre, beat, axis=1) for centre in index], axis=-1)
+    waves = np.rint(waves * sampling_rate).astype(np.int64)
+    ectopic = np.take_along_axis(beats.ectopic, beat, axis=1)
+    absent = (waves < 0) | (waves >= n_steps)
+    absent[..., 0] |= ~np.take_along_axis(beats.has_p, beat, axis=1)
+    absent[..., 1] |= ectopic
+    absent[..., 3] |= ectopic
+    absent |= (step >= count)[..., None]
+    waves[absent] = -1
+    types = np.where(step < count, ectopic, -1).astype(np.int8)
     return waves[..., 2].copy(), types, waves
 
 
@@ -171,78 +173,49 @@ def amplitudes_of(
     return table[None] * size * np.exp(rng.normal(0.0, 0.12, (n_samples, 1, 1)))
 
 
-@dataclass(frozen=True)
-class Bases:
-    """What all records of one call share: time grid, slow sinusoids, spectrum of the fast noise."""
-
-    n_steps: int
-    sampling_rate: float
-    n_fft: int
-    wander: NDArray[np.float32]
-    mains: NDArray[np.float32]
-    fibrillation: NDArray[np.float32]
-    muscle_band: NDArray[np.bool_]
-
-    @staticmethod
-    def of(levels: Mapping[str, float], n_steps: int, sampling_rate: float) -> Bases:
-        n_fft = next_fast_len(n_steps, real=True)
-        frequency = rfftfreq(n_fft, 1.0 / sampling_rate)
-        return Bases(
-            n_steps=n_steps,
-            sampling_rate=sampling_rate,
-            n_fft=n_fft,
-            wander=sinusoids(_WANDER_HZ, n_steps, sampling_rate),
-            mains=sinusoids([levels.get("mains_hz", 50.0)], n_steps, sampling_rate),
-            fibrillation=sinusoids(_FIBRILLATION_HZ, n_steps, sampling_rate),
-            muscle_band=(frequency >= 20.0) & (frequency <= 0.45 * sampling_rate),
-        )
-
-
-def sinusoids(frequencies: ArrayLike, n_steps: int, sampling_rate: float) -> NDArray[np.float32]:
-    """(2F, T): cosine and sine of each frequency."""
-    time = np.arange(n_steps) / sampling_rate
-    angle = 2 * np.pi * np.asarray(frequencies, dtype=np.float64)[:, None] * time
-    return np.concatenate([np.cos(angle), np.sin(angle)]).astype(np.float32)
-
-
 def render(
     beats: Beats,
+    timing: Timing,
     amplitudes: NDArray[np.float64],
     kind: NDArray[np.int64],
     bases: Bases,
     rng: np.random.Generator,
-) -> NDArray[np.float32]:
-    """Add up the waves of each lead; every wave is drawn only where it is not negligible."""
+    out: NDArray[np.float32],
+) -> None:
+    """Add up the waves of each lead in `out`; each is drawn only where it is not negligible."""
     n, n_leads = amplitudes.shape[:2]
     shown = {"P": beats.has_p, "V": beats.ectopic, "VT": beats.ectopic}
-    places, bells, waves, margin = [], [], [], 0
-    for column, (wave, (centre, width)) in enumerate(wave_timing(beats).items()):
+    waves, margin = [], 0
+    for column, (wave, (centre, width)) in enumerate(timing.items()):
         present = shown.get(wave, ~beats.ectopic)
         if present.any():
             row, middle, bell = bells_of(centre, width, present, bases)
             margin = max(margin, bell.shape[1])
-            places.append((row, middle))
-            bells.append(bell)
-            waves.append(column)
-    # a row of the flat buffer has room for bells that stick out on either side
+            waves.append((column, row, middle, bell))
+    # a row of the buffer has room for bells that stick out on either side
     stride = bases.n_steps + 2 * margin
-    clean = np.empty((n, n_leads, bases.n_steps), dtype=np.float32)
-    index = [
-        (row * stride + margin + middle)[:, None] + np.arange(bell.shape[1]) - bell.shape[1] // 2
-        for (row, middle), bell in zip(places, bells, strict=True)
-    ]
-    flat_index = np.concatenate([part.ravel() for part in index])
-    for lead in range(n_leads):
-        size = amplitudes[:, lead].astype(np.float32)
-        height = np.concatenate(
-            [
-                (bell * size[row, column, None]).ravel()
-                for (row, _), bell, column in zip(places, bells, waves, strict=True)
-            ]
-        )
-        drawn = np.bincount(flat_index, weights=height, minlength=n * stride).reshape(n, stride)
-        clean[:, lead] = drawn[:, margin : margin + bases.n_steps]
-    return add_tremor(clean, amplitudes[..., 7], kind, bases, rng)
+    canvas = np.zeros((n_leads, n, stride), dtype=np.float32)
+    size = amplitudes.transpose(1, 0, 2).astype(np.float32)  # (L, n, 8)
+    for column, row, middle, bell in waves:
+        start = row * stride + margin + middle - bell.shape[1] // 2
+        passes = apart(start, bell.shape[1])
+        for lead in range(n_leads):
+            windows = sliding_window_view(canvas[lead].ravel(), bell.shape[1], writeable=True)
+            for part in passes:
+                windows[start[part]] += bell[part] * size[lead, row[part], column, None]
+    out[:] = canvas[..., margin : margin + bases.n_steps].transpose(1, 0, 2)
+    fibrillating = np.flatnonzero(kind == RHYTHMS.index("atrial_fibrillation"))
+    trembling = out[fibrillating]
+    add_tremor(trembling, amplitudes[fibrillating, :, 7], bases, rng)
+    out[fibrillating] = trembling
+
+
+def apart(start: NDArray[np.int64], length: int) -> list[slice]:
+    """Every k-th window of this length, with the least k that keeps them from touching."""
+    k = 1
+    while k < len(start) and (start[k:] - start[:-k]).min() < length:
+        k += 1
+    return [slice(first, None, k) for first in range(k)]
 
 
 def bells_of(
@@ -257,64 +230,11 @@ def bells_of(
     middle = np.rint(centre * rate).astype(np.int64)
     inside = present & (middle >= -reach) & (middle < bases.n_steps + reach)
     row, _ = np.nonzero(inside)
-    shift = (middle[inside] - centre[inside] * rate).astype(np.float32)
-    scale = (-0.5 / (width[inside] * rate) ** 2).astype(np.float32)
+    narrow = np.sqrt(0.5) / (width[inside] * rate)
+    shift = ((middle[inside] - centre[inside] * rate) * narrow).astype(np.float32)
     offsets = np.arange(-reach, reach + 1, dtype=np.float32)
-    bell: NDArray[np.float32] = np.add(shift[:, None], offsets, dtype=np.float32)
-    bell *= bell
-    bell *= scale[:, None]
+    bell: NDArray[np.float32] = offsets * narrow.astype(np.float32)[:, None]
+    bell += shift[:, None]
+    np.multiply(bell, -bell, out=bell)
     np.exp(bell, out=bell)
     return row, middle[inside], bell
-
-
-def add_tremor(
-    clean: NDArray[np.float32],
-    size: NDArray[np.float64],
-    kind: NDArray[np.int64],
-    bases: Bases,
-    rng: np.random.Generator,
-) -> NDArray[np.float32]:
-    """Fibrillation waves: a narrow band of frequencies around 5-7.5 Hz, in atrial fibrillation."""
-    rows = np.flatnonzero(kind == RHYTHMS.index("atrial_fibrillation"))
-    if len(rows):
-        centre_hz = rng.uniform(5.0, 7.5, (len(rows), 1))
-        weight = np.exp(-0.5 * ((np.tile(_FIBRILLATION_HZ, 2) - centre_hz) / 0.6) ** 2)
-        weight *= rng.standard_normal(weight.shape)
-        tremor = np.einsum("nf,ft->nt", weight.astype(np.float32), bases.fibrillation)
-        tremor /= tremor.std(axis=1, keepdims=True)
-        clean[rows] += size[rows, :, None].astype(np.float32) * tremor[:, None, :]
-    return clean
-
-
-def noise_for(
-    clean: NDArray[np.float32],
-    levels: Mapping[str, float],
-    bases: Bases,
-    rng: np.random.Generator,
-) -> NDArray[np.float32]:
-    """Wander below 0.4 Hz, mains hum, muscle noise above 20 Hz and white noise, in mV."""
-    n, n_leads, n_steps = clean.shape
-    total = np.zeros(clean.shape, dtype=np.float32)
-    flat = total.reshape(n * n_leads, n_steps)
-    if levels.get("wander", 0.0):
-        weight = rng.standard_normal((len(flat), len(bases.wander)), dtype=np.float32)
-        wave = np.einsum("nf,ft->nt", weight, bases.wander)
-        peak = np.maximum(wave.max(axis=1), -wave.min(axis=1))
-        flat += wave * (np.float32(levels["wander"]) / peak)[:, None]
-    if levels.get("mains", 0.0):
-        phase = rng.uniform(0, 2 * np.pi, len(flat))
-        turn = levels["mains"] * np.stack([np.cos(phase), np.sin(phase)], axis=1)
-        flat += np.einsum("nf,ft->nt", turn.astype(np.float32), bases.mains)
-    white, muscle = levels.get("white", 0.0), np.array(levels.get("muscle", 0.0))
-    if "muscle_snr_db" in levels:
-        muscle = clean.std(axis=-1, keepdims=True) * 10.0 ** (-levels["muscle_snr_db"] / 20.0)
-    if white or muscle.any():
-        # both are drawn as a spectrum: flat for white noise, from 20 Hz for muscle noise
-        band = bases.muscle_band
-        per_bin = bases.n_fft / (2.0 * np.sqrt(max(int(band.sum()), 1)))
-        gain = np.sqrt(white**2 * bases.n_fft / 2.0 + (muscle * per_bin) ** 2 * band)
-        parts = rng.standard_normal((n, n_leads, len(band), 2), dtype=np.float32)
-        parts *= gain.astype(np.float32)[..., None]
-        spectrum = parts.view(np.complex64)[..., 0]
-        total += irfft(spectrum, bases.n_fft, axis=-1, overwrite_x=True)[..., :n_steps]
-    return total

@@ -20,15 +20,15 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from course_utils.data._ecg_noise import Bases, disturb
 from course_utils.data._ecg_painting import (
     RHYTHMS,
     WAVES,
-    Bases,
     amplitudes_of,
     beat_times,
-    noise_for,
     render,
     truth_of,
+    wave_timing,
 )
 
 __all__ = [
@@ -61,7 +61,7 @@ NOISE_PRESETS: dict[str, dict[str, float]] = {
 LEADS = ("I", "II", "III", "aVR", "aVL", "aVF", "V1", "V2", "V3", "V4", "V5", "V6")
 """The twelve standard leads."""
 
-_CHUNK = 16  # records
+_CHUNK = 2**18  # samples drawn at once: what is being worked on stays in the cache
 _NOISE_KEYS = ("wander", "mains", "muscle", "white", "muscle_snr_db", "mains_hz")
 
 
@@ -169,18 +169,21 @@ def make_ecg(
     flipped = np.broadcast_to(np.asarray(inverted, dtype=bool), (n_samples,)).copy()
 
     beats = beat_times(kind, rate, duration_s, variability, draw_beats)
+    timing = wave_timing(beats)
     n_steps = round(duration_s * sampling_rate)
     amplitudes = amplitudes_of(leads, n_samples, t_to_r, draw_shape)
-    clean = np.empty((n_samples, len(leads), n_steps), dtype=np.float32)
-    signals = np.empty_like(clean)
-    bases = Bases.of(levels, n_steps, sampling_rate)
-    for first in range(0, n_samples, _CHUNK):  # a few records at a time stay in the cache
-        rows = slice(first, min(first + _CHUNK, n_samples))
-        part = render(beats.rows(rows), amplitudes[rows], kind[rows], bases, draw_shape)
+    clean, signals = np.empty((2, n_samples, len(leads), n_steps), dtype=np.float32)
+    trembles = bool((kind == RHYTHMS.index("atrial_fibrillation")).any())
+    bases = Bases.of(levels, trembles, n_steps, sampling_rate)
+    at_once = max(1, _CHUNK // (n_steps * len(leads)))
+    for first in range(0, n_samples, at_once):
+        rows = slice(first, min(first + at_once, n_samples))
+        when = {wave: (centre[rows], width[rows]) for wave, (centre, width) in timing.items()}
+        part = clean[rows]
+        render(beats.rows(rows), when, amplitudes[rows], kind[rows], bases, draw_shape, part)
         part[flipped[rows]] *= -1.0
-        clean[rows] = part
-        signals[rows] = part + noise_for(part, levels, bases, draw_noise)
-    r_peaks, beat_types, wave_peaks = truth_of(beats, n_steps, sampling_rate)
+        disturb(part, levels, bases, draw_noise, signals[rows])
+    r_peaks, beat_types, wave_peaks = truth_of(beats, timing, n_steps, sampling_rate)
     return ECG(
         signals=signals,
         clean=clean,

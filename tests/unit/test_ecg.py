@@ -9,6 +9,8 @@ import matplotlib
 import numpy as np
 import pytest
 
+from course_utils.data import _ecg_painting
+from course_utils.data._ecg_noise import Bases
 from course_utils.data.ecg import (
     LEADS,
     RATE_RANGES,
@@ -197,6 +199,39 @@ def test_noise_has_the_strength_that_was_asked_for():
     assert hum.std() == pytest.approx(0.1 / np.sqrt(2), rel=0.02)
     white = make_ecg(20, noise={"white": 0.1}, random_state=1)
     assert (white.signals - white.clean).std() == pytest.approx(0.1, rel=0.02)
+
+
+def test_fast_noise_is_normal_and_independent_from_record_to_record():
+    record = make_ecg(40, duration_s=20, noise={"white": 0.1}, random_state=2)
+    noise = (record.signals - record.clean)[:, 0] / 0.1
+    assert abs(noise.mean()) < 0.01
+    assert np.mean(noise**4) == pytest.approx(3.0, abs=0.1)
+    assert np.abs(noise[:, 0]).max() < 4.0, "no spike where the sinusoids of a spectrum meet"
+    across = np.corrcoef(noise) - np.eye(40)
+    assert np.abs(across).max() < 0.07
+    steps = np.mean(noise[:, 1:] * noise[:, :-1], axis=1)
+    assert np.abs(steps).max() < 0.06
+
+
+@pytest.mark.parametrize("rates", [[30, 240, 200], [60, 75, 110]])
+def test_waves_are_added_up_as_a_slow_loop_would(rates):
+    """Slow and fast hearts in one call: long and short T waves, which may reach into each other."""
+    rng = np.random.default_rng(5)
+    kind, n_steps = np.array([0, 4, 0]), 2500
+    beats = _ecg_painting.beat_times(kind, np.array(rates, float), 10.0, 1.0, rng)
+    timing = _ecg_painting.wave_timing(beats)
+    size = _ecg_painting.amplitudes_of(("II", "V1"), 3, None, rng)
+    got = np.empty((3, 2, n_steps), dtype=np.float32)
+    bases = Bases.of({}, False, n_steps, 250.0)
+    _ecg_painting.render(beats, timing, size, kind, bases, rng, got)
+    want, time = np.zeros(got.shape), np.arange(n_steps) / 250.0
+    for column, (wave, (centre, width)) in enumerate(timing.items()):
+        for i, k in np.ndindex(centre.shape):
+            broad = wave in ("V", "VT")
+            if broad == beats.ectopic[i, k] and (wave != "P" or beats.has_p[i, k]):
+                bell = np.exp(-0.5 * ((time - centre[i, k]) / width[i, k]) ** 2)
+                want[i] += size[i, :, column, None] * bell
+    np.testing.assert_allclose(got, want, atol=3e-3)  # waves are cut off at a thousandth
 
 
 def test_muscle_noise_ratio_in_decibels():

@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
+import matplotlib
 import numpy as np
 import pytest
 
 from course_utils.data.ecg import make_ecg
 from course_utils.data.ecg_records import read_record
+from course_utils.grading.source import read_source
 
 wfdb = pytest.importorskip("wfdb")
+matplotlib.use("Agg")
+ROOT = Path(__file__).resolve().parents[2]
 
 
 @pytest.fixture(scope="module")
@@ -64,3 +70,50 @@ def test_a_part_of_a_record_counts_from_its_start(folder):
 def test_a_missing_record_is_named(tmp_path):
     with pytest.raises(FileNotFoundError, match="999"):
         read_record("999", folder=tmp_path)
+
+
+# ------------------------------------------------------------------ the notebook's own cells
+
+
+def run_record_cells(folder, monkeypatch):
+    """Run the cells of notebook 03 that read a record; return what is drawn and what was read."""
+    import matplotlib.pyplot as plt
+
+    monkeypatch.setenv("COURSE_ECG_FOLDER", str(folder))
+    wanted = ("import math\nimport os", "def preprocess_ecg", "def detect_r_peaks")
+    wanted += ("RECORD_FOLDER =", "def try_on_record")
+    cells = read_source(ROOT, "03_multimodal_fusion_ecg").notebook.cells
+    names, titles = {"__name__": "notebook"}, []
+    with monkeypatch.context() as patch:
+        patch.setattr(plt, "show", lambda: titles.extend(a.get_xlabel() for a in axes_and_close()))
+        for cell in cells:
+            if cell.cell_type == "code" and cell.source.lstrip("# \n").startswith(wanted):
+                exec(cell.source, names)
+    return titles, names["real"]
+
+
+def axes_and_close():
+    import matplotlib.pyplot as plt
+
+    axes = [ax for number in plt.get_fignums() for ax in plt.figure(number).axes]
+    plt.close("all")
+    return axes
+
+
+def test_the_notebook_draws_and_scores_a_local_record(folder, monkeypatch, capsys):
+    path, made = folder
+    drawn, real = run_record_cells(path, monkeypatch)
+    assert drawn == ["time in s (25 mm/s)", "time in s", "frequency in Hz"]
+    np.testing.assert_array_equal(real.beats(0), made.beats(0))
+    lines = capsys.readouterr().out.splitlines()
+    assert [line[:6] for line in lines] == ["50 ms:", "150 ms"]
+    assert "sensitivity 1, precision 1" in lines[0]
+
+
+def test_the_notebook_skips_a_missing_record_in_one_line(tmp_path, monkeypatch, capsys):
+    drawn, real = run_record_cells(tmp_path, monkeypatch)
+    assert real is None
+    assert drawn == []
+    lines = capsys.readouterr().out.splitlines()
+    assert len(lines) == 1
+    assert lines[0].startswith("The real record is skipped: ")
