@@ -1675,7 +1675,7 @@ with checks.hidden("evaluate_risk"):
                 bool(np.isnan(one[name]).all()),
                 f"With one class {name} is {one[name]}, expected nan.",
             )
-        tiny = checks.call(evaluate_risk, [0, 1, 0, 1], [0.2, 0.1, 0.3, 0.4], n_boot=60)
+        tiny = checks.call(evaluate_risk, [0, 1, 0, 1], [0.2, 0.1, 0.3, 0.4], n_boot=40)
         checks.require(
             bool(np.isfinite(tiny["auroc"]).all()),
             "Resamples of one class were not left out of the interval.",
