@@ -1,18 +1,33 @@
-"""The two risk models of the ICU notebook: one logit a stay, and one logit at every event."""
+"""The two risk models of the ICU notebook, one logit a stay and one at every event; training."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import torch
+import torch.nn.functional as F
 from torch import nn
 
+from course_utils import training
 from course_utils.layers import AttentionPooling, EncoderBlock
-from course_utils.training import load_checkpoint
 
-__all__ = ["IcuRiskModel", "IcuStepModel", "load_risk_model"]
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from course_utils.data.sequences import EventSequences
+
+__all__ = [
+    "IcuRiskModel",
+    "IcuStepModel",
+    "first_and_last",
+    "load_risk_model",
+    "risk_logits",
+    "shuffled_batches",
+    "train_risk_model",
+]
 
 
 class IcuRiskModel(nn.Module):
@@ -135,5 +150,86 @@ def load_risk_model(path: str | Path, config: Mapping[str, Any]) -> IcuRiskModel
     """Build a risk model from its ``config`` and load the weights of a checkpoint into it."""
     config = dict(config)
     model = IcuRiskModel(config.pop("event_dim"), config.pop("static_dim"), **config)
-    load_checkpoint(path, model)
+    training.load_checkpoint(path, model)
     return model.eval()
+
+
+def first_and_last(texts: list[str], tokenizer: Any, encoder: nn.Module) -> torch.Tensor:
+    """Mean over each text's pieces of the first and the last hidden layer, (N, 2 × width).
+
+    For :func:`course_utils.text.cached_embeddings`: the last layer knows the context, the first
+    still knows the digits.
+    """
+    batch = tokenizer(texts, padding=True, return_tensors="pt", return_special_tokens_mask=True)
+    own = (batch.pop("special_tokens_mask") == 0).float()
+    own = own / own.sum(1, keepdim=True)  # (N, pieces)
+    with torch.no_grad():
+        states = encoder(**batch.to(encoder.device), output_hidden_states=True).hidden_states
+    return torch.cat([torch.einsum("btd,bt->bd", states[i].cpu(), own) for i in (0, -1)], dim=1)
+
+
+def risk_logits(model: nn.Module, sequences: EventSequences, index: torch.Tensor) -> np.ndarray:
+    """Logits (N,) of the stays ``index``, in their order, on the device of the model."""
+    device = next(model.parameters()).device
+
+    def forward(model: nn.Module, chosen: torch.Tensor) -> torch.Tensor:
+        batch = sequences.batch(index[chosen], device)
+        return model(batch["events"], batch["static"], batch["is_event"])
+
+    return training.predict(model, forward, sequences.lengths[index]).numpy()
+
+
+def shuffled_batches(
+    sequences: EventSequences, index: torch.Tensor, batch_size: int, seed: int
+) -> list[torch.Tensor]:
+    """Batches of stays of similar length, in an order that depends on the seed alone."""
+    generator = torch.Generator().manual_seed(seed)
+    lengths = sequences.lengths[index]
+    return [index[i] for i in training.bucketed_batches(lengths, batch_size, generator=generator)]
+
+
+def train_risk_model(
+    model: nn.Module,
+    sequences: EventSequences,
+    train: torch.Tensor,
+    validation: torch.Tensor,
+    *,
+    epochs: int,
+    seed: int,
+    lr: float = 2e-3,
+    batch_size: int = 32,
+    **options: Any,
+) -> pd.DataFrame:
+    """Fit a risk model on the stays ``train``; return the history of :func:`training.fit`.
+
+    The loss is the cross-entropy on logits. After every epoch the history gets ``val_loss`` and
+    ``val_auroc`` of the stays ``validation``; the epoch of lowest ``val_loss`` is the best one.
+    ``options`` go to :func:`course_utils.training.fit`.
+    """
+    from sklearn.metrics import roc_auc_score
+
+    device = next(model.parameters()).device
+
+    def batches(epoch: int) -> list[torch.Tensor]:
+        return shuffled_batches(sequences, train, batch_size, 1000 * seed + epoch)
+
+    def step_loss(model: nn.Module, chosen: torch.Tensor) -> torch.Tensor:
+        batch = sequences.batch(chosen, device)
+        logits = model(batch["events"], batch["static"], batch["is_event"])
+        return F.binary_cross_entropy_with_logits(logits, batch["outcome"])
+
+    def validate(model: nn.Module) -> dict[str, float]:
+        logits, outcome = risk_logits(model, sequences, validation), sequences.outcome[validation]
+        loss = F.binary_cross_entropy_with_logits(torch.as_tensor(logits), outcome)
+        return {"val_loss": float(loss), "val_auroc": float(roc_auc_score(outcome, logits))}
+
+    return training.fit(
+        model,
+        batches,
+        step_loss,
+        epochs=epochs,
+        lr=lr,
+        validate=validate,
+        monitor="val_loss",
+        **options,
+    )

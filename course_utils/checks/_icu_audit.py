@@ -156,7 +156,7 @@ _HINTS = {
     "late_and_split": "a column may know both: it gets two rows",
     "tiny": "the difference counts relative to the values, not with a fixed tolerance",
     "huge": "the difference counts relative to the values, not with a fixed tolerance",
-    "one_stay": "one changed stay is enough",
+    "one_stay": "one changed stay is enough, and so is a change of more than 1e-9, relative",
     "fades": "a number that becomes missing has changed",
     "appears": "a missing value that becomes a number has changed",
     "gone": "a column that disappears has changed",

@@ -280,9 +280,10 @@ def evaluate_risk(answer: Callable) -> str:
     risk = 1 / (1 + np.exp(-logit))
     risk_matches(answer, outcome, risk)
     interval_of_share(answer, n=400, share=0.3)
+    resampled_rows(answer, n=60, share=0.3)
     percentiles_of_two(answer, n=400, share=0.3)
     state = np.random.get_state()[1].copy()  # noqa: NPY002
-    few = {"n_boot": 15}
+    few = {"n_boot": 8}
     first = call(answer, outcome, risk, seed=1, **few)
     require(
         (np.random.get_state()[1] == state).all(),  # noqa: NPY002
@@ -310,7 +311,7 @@ def risk_matches(answer: Callable, outcome: np.ndarray, risk: np.ndarray) -> Non
     slope = LogisticRegression(C=np.inf, tol=1e-9, max_iter=5000).fit(z, outcome).coef_[0, 0]
     ridge = LogisticRegression(max_iter=500).fit(z, outcome).coef_[0, 0]
     on_risk = LogisticRegression(C=np.inf, max_iter=5000).fit(risk[:, None], outcome).coef_[0, 0]
-    got = call(answer, outcome, risk, n_boot=40)
+    got = call(answer, outcome, risk, n_boot=25)
     want = {
         "auroc": roc_auc_score(outcome, risk),
         "auprc": average_precision_score(outcome, risk),
@@ -356,17 +357,34 @@ def _trapezoid(outcome: np.ndarray, risk: np.ndarray) -> float:
 
 
 def interval_of_share(answer: Callable, n: int, share: float) -> None:
-    """With risk 0 for everyone the Brier score is the share of deaths: its interval is known."""
-    outcome = np.zeros(n, int)
-    outcome[: round(n * share)] = 1
-    got = call(answer, outcome, np.zeros(n), n_boot=300)["brier"]
+    """When nobody died and the risk is 0 or 1, the Brier score is a share: its interval is known.
+
+    One class alone, so that 300 resamples cost little: the other measures do not exist here.
+    """
+    risk = np.zeros(n)
+    risk[: round(n * share)] = 1
+    got = call(answer, np.zeros(n, int), risk, n_boot=300)["brier"]
     half = 1.96 * np.sqrt(share * (1 - share) / n)
     width = got[2] - got[1]
     require(
         abs(width / (2 * half) - 1) < 0.2 and abs(got[1] - share + half) < 0.45 * half,
-        f"With risk 0 for {n} stays and {round(n * share)} deaths the Brier score is {share:g}.\n"
-        f"Its 95 % interval should be near {share - half:.3f} to {share + half:.3f}, got "
-        f"{got[1]:.3f} to {got[2]:.3f}.",
+        f"With {n} survivors and risk 1 for {round(n * share)}, else 0, the Brier score is "
+        f"{share:g}.\nIts 95 % interval should be near {share - half:.3f} to {share + half:.3f}, "
+        f"got {got[1]:.3f} to {got[2]:.3f}.",
+        "n rows drawn with replacement, whatever their outcome; percentiles 2.5 and 97.5",
+    )
+
+
+def resampled_rows(answer: Callable, n: int, share: float) -> None:
+    """The number of deaths differs between resamples: rows are drawn whatever their outcome."""
+    outcome = np.zeros(n, int)
+    outcome[: round(n * share)] = 1
+    low, high = call(answer, outcome, np.zeros(n), n_boot=12)["brier"][1:]
+    half = 1.96 * np.sqrt(share * (1 - share) / n)
+    require(
+        high - low > 0.3 * half,
+        f"With risk 0 for {n} stays and {round(n * share)} deaths the Brier score is {share:g}; "
+        f"expected a 95 % interval about {2 * half:.2f} wide, got {low:.3f} to {high:.3f}.",
         "n rows drawn with replacement, whatever their outcome; percentiles 2.5 and 97.5",
     )
 
@@ -411,7 +429,7 @@ def nan_cases(answer: Callable) -> None:
                     f"{got[name][0]:.4g}.",
                     "say nan where a measure is not defined",
                 )
-    got = call(answer, [0, 1, 0, 1], [0.2, 0.1, 0.3, 0.4], n_boot=60)
+    got = call(answer, [0, 1, 0, 1], [0.2, 0.1, 0.3, 0.4], n_boot=40)
     require(
         all(np.isfinite(got[name]).all() for name in ("auroc", "auprc", "brier")),
         f"With 4 stays an interval is {got['auroc'][1:]}.",

@@ -6,6 +6,8 @@ reads the ten tables that the notebook needs into DuckDB; it never writes into t
 
 from __future__ import annotations
 
+import csv
+import gzip
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -108,7 +110,8 @@ def connect_mimic(
     FileNotFoundError
         When ``folder`` is not a folder.
     ValueError
-        For a date in any other form, or a number that is none, naming file and column.
+        For a date in any other form, or a number that is none, naming file and column; and for a
+        file that is no such table: none of its columns, rows of another length, not UTF-8.
 
     References
     ----------
@@ -148,17 +151,22 @@ def _read_table(connection: duckdb.DuckDBPyConnection, root: Path, path: str) ->
         print(f"{path}.csv[.gz] is not in {root}: the table {table} is empty")
         return
     name = file.relative_to(root).as_posix()
+    header = _header(file, name)
+    present = {column.strip().lower(): f"c{i}" for i, column in reversed(list(enumerate(header)))}
+    missing = [column for column in SCHEMA[path] if column not in present]
+    if len(missing) == len(SCHEMA[path]):
+        known, here = ", ".join(SCHEMA[path]), ", ".join(header)[:200]
+        raise ValueError(f"{name} has none of the columns {known}: its first line is {here!r}")
+    if missing:
+        print(f"{name} has no column {', '.join(missing)}: read as missing values")
     pattern = "".join(f"[{c}]" if c in "*?[" else c for c in str(file))  # a path, not a glob
-    source = (
-        f"read_csv({_quoted(pattern)}, header=true, delim=',', quote='\"', escape='\"',"
-        " all_varchar=true, max_line_size=16777216)"
+    fields = ", ".join(f"c{i}: 'VARCHAR'" for i in range(len(header)))
+    source = (  # nothing is guessed from the rows: an odd one must not change how others are read
+        f"read_csv({_quoted(pattern)}, auto_detect=false, header=true, columns={{{fields}}},"
+        " delim=',', quote='\"', escape='\"', comment='',"
+        " max_line_size=16777216)"
     )
     try:
-        header = [row[0] for row in connection.execute(f"DESCRIBE FROM {source}").fetchall()]
-        present = {column.strip().lower(): column for column in header}
-        missing = [column for column in SCHEMA[path] if column not in present]
-        if missing:
-            print(f"{name} has no column {', '.join(missing)}: read as missing values")
         columns = [
             f"CAST(NULL AS {kind}) AS {column}"
             if column in missing
@@ -171,8 +179,19 @@ def _read_table(connection: duckdb.DuckDBPyConnection, root: Path, path: str) ->
         if "[[" in message and "]]" in message:  # one of ours, from error(...) inside the query
             message = message.split("[[", 1)[1].rsplit("]]", 1)[0]
         else:
-            message = f"{name} cannot be read as a table: {message}"
+            short = message.split("Possible")[0].split("LINE 1:")[0].strip()
+            message = f"{name} cannot be read as a table: {short}"
         raise ValueError(message) from None
+
+
+def _header(file: Path, name: str) -> list[str]:
+    """Column names of a csv file: its first line, without a byte order mark."""
+    opened = gzip.open if file.suffix == ".gz" else open
+    try:
+        with opened(file, "rt", encoding="utf-8-sig", newline="") as text:
+            return next(csv.reader(text), [])
+    except (OSError, EOFError, UnicodeDecodeError) as error:
+        raise ValueError(f"{name} cannot be read as a table: {error}") from None
 
 
 def _quoted(text: str) -> str:

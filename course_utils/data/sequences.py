@@ -1,7 +1,7 @@
-"""ICU stays as padded event sequences: what the risk models of the ICU notebook read.
+"""ICU stays as padded event sequences and as tables: what the models of the ICU notebook read.
 
-Nothing here is fitted to data: categories and scales are written down in advance, so no split can
-leak through them.
+Categories and scales are written down in advance, so no split can leak through them. What is
+learned from data (the scale of a laboratory item) is learned from the stays that are named.
 """
 
 from __future__ import annotations
@@ -15,7 +15,16 @@ import torch
 
 from course_utils.data.icu_catalogue import EVENT_TYPES, STATIC_CATEGORIES, WINDOW_MINUTES
 
-__all__ = ["STATIC_NAMES", "TIME_NAMES", "EventSequences", "encode_static", "make_sequences"]
+__all__ = [
+    "STATIC_NAMES",
+    "TIME_NAMES",
+    "EventSequences",
+    "count_table",
+    "encode_static",
+    "lab_numbers",
+    "lab_values",
+    "make_sequences",
+]
 
 TIME_NAMES = ("window_share", *(f"{f}_{k}" for k in (1, 2, 4) for f in ("sin", "cos")))
 STATIC_NAMES = (
@@ -44,7 +53,7 @@ class EventSequences:
     static : Tensor, (N, S)
     outcome : Tensor, (N,)
     extra : Tensor, (N, T, X)
-        Further numbers of each event (none by default).
+        Further numbers of each event (none by default), named by ``extra_names``.
     """
 
     stay_id: np.ndarray
@@ -57,13 +66,13 @@ class EventSequences:
     static: torch.Tensor
     outcome: torch.Tensor
     extra: torch.Tensor = field(default_factory=lambda: torch.zeros(0))
+    extra_names: tuple[str, ...] = ()
 
     @property
     def event_names(self) -> list[str]:
         """Names of the D numbers of one event."""
         text = [f"text_{i}" for i in range(self.text_vectors.shape[1])]
-        extra = [f"extra_{i}" for i in range(self.extra.shape[-1] if self.extra.dim() == 3 else 0)]
-        return [*(f"type={t}" for t in EVENT_TYPES), *text, *TIME_NAMES, *extra]
+        return [*(f"type={t}" for t in EVENT_TYPES), *text, *TIME_NAMES, *self.extra_names]
 
     def __len__(self) -> int:
         return len(self.stay_id)
@@ -178,4 +187,47 @@ def make_sequences(
         static=encode_static(static),
         outcome=torch.as_tensor(static["outcome"].to_numpy(dtype=np.float32)),
         extra=padded(numbers, torch.float32, len(extra)) if extra else torch.zeros(0),
+        extra_names=tuple(extra),
     )
+
+
+def lab_numbers(events: pd.DataFrame) -> pd.DataFrame:
+    """Item and number of each laboratory event, read from its text; missing for all others.
+
+    ``Lactate 6.1 mmol/L abnormal`` gives ``Lactate`` and 6.1. A result without a number in it
+    (``>4.0``, ``NEG``) has neither.
+    """
+    is_lab = events["event_type"] == "lab"
+    parts = events["event_text"].where(is_lab).str.extract(r"^(.+?) (-?\d+(?:\.\d+)?)(?= |$)")
+    number = pd.to_numeric(parts[1])
+    return pd.DataFrame({"item": parts[0], "number": number}, index=events.index)
+
+
+def lab_values(events: pd.DataFrame, fit_on: Sequence[int]) -> pd.Series:
+    """Laboratory values in deviations from their item's mean over the stays ``fit_on``.
+
+    0 for events that are no number, and for items that ``fit_on`` does not have twice. Values are
+    cut at ±8 deviations.
+    """
+    labs = lab_numbers(events)
+    known = events["stay_id"].isin(fit_on)
+    scale = labs[known].groupby("item")["number"].agg(["mean", "std"])
+    centred = labs["number"] - labs["item"].map(scale["mean"])
+    deviation = labs["item"].map(scale["std"]).clip(lower=1e-6)
+    return (centred / deviation).clip(-8, 8).fillna(0.0)
+
+
+def count_table(events: pd.DataFrame, stay_ids: pd.Index) -> pd.DataFrame:
+    """One row per stay: how often each kind of event came, and what the laboratory found.
+
+    A laboratory result counts by its item and flag. Of its numbers there are, by item, the last,
+    mean, lowest and highest (missing where there is none).
+    """
+    labs = lab_numbers(events)
+    kind = events["event_text"].str.replace(r" -?\d+(?:\.\d+)?(?= |$)", "", n=1, regex=True)
+    kind = kind.where(labs["number"].notna(), events["event_text"])
+    counts = pd.crosstab(events["stay_id"], kind).reindex(stay_ids, fill_value=0)
+    numbers = labs["number"].groupby([events["stay_id"], labs["item"]])
+    values = numbers.agg(["last", "mean", "min", "max"]).unstack()
+    values.columns = [f"{item}: {how}" for how, item in values.columns]
+    return pd.concat([counts, values.reindex(stay_ids)], axis=1)

@@ -14,7 +14,7 @@ from course_utils.grading.build import make_release
 from course_utils.grading.source import read_source, tags
 
 ROOT = Path(__file__).resolve().parents[2]
-LONGEST = 66  # lines of a cell; 40 is the aim
+LONGEST = 40  # lines of a cell
 MARKERS = ("BEGIN SOLUTION", "END SOLUTION", "BEGIN HIDDEN", "END HIDDEN", "MARK SCHEME", "hidden(")
 
 

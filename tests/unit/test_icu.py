@@ -162,109 +162,11 @@ def test_bad_arguments(bad: dict) -> None:
         make_icu_stays(**({"n_stays": 5, "random_state": 0} | bad))
 
 
-# --------------------------------------------------------------------------------- connect_mimic
-
-
 def test_round_trip_through_files(stays: IcuStays) -> None:
     opened = connect_mimic(stays.folder)
     for table in TABLES:
         query = f"FROM {table} ORDER BY ALL"
         assert rows(opened, query) == rows(stays.connection, query), table
-
-
-def write(folder, name: str, text: str, *, packed: bool = False) -> None:
-    file = folder / name
-    file.parent.mkdir(parents=True, exist_ok=True)
-    if packed:
-        file.write_bytes(gzip.compress(text.encode()))
-    else:
-        file.write_bytes(text.encode())
-
-
-def test_both_date_forms_types_and_missing_tables(tmp_path, capsys) -> None:
-    write(
-        tmp_path,
-        "hosp/patients.csv",
-        "subject_id,gender,anchor_age,anchor_year,anchor_year_group,dod\r\n"
-        "1,F,50,2180,2008 - 2010,2180-05-06\r\n2,M,60,2180,x,\r\n3,M,60,2180,x,5/6/2180 0:00\r\n",
-    )
-    write(
-        tmp_path,
-        "icu/icustays.csv.gz",
-        "subject_id,hadm_id,stay_id,first_careunit,last_careunit,intime,outtime,los\n"
-        "1,2,3,a,b,5/6/2180 1:02,2180-05-09 01:02:03,3.1\n1,,4,a,b,12/31/2180 23:59,,\n",
-        packed=True,
-    )
-    write(
-        tmp_path,
-        "hosp/labevents.csv",
-        "labevent_id,subject_id,value,comments,extra\n"
-        '1,1,0012,"two\nlines, and a ""quote""",x\n2,1,>4.0,,y\n',
-    )
-    opened = connect_mimic(tmp_path)
-    said = capsys.readouterr().out
-    assert "prescriptions is empty" in said
-    assert "d_items is empty" in said
-    assert rows(opened, "SELECT intime::VARCHAR, hadm_id, los FROM icustays ORDER BY stay_id") == [
-        ("2180-05-06 01:02:00", 2, 3.1),
-        ("2180-12-31 23:59:00", None, None),
-    ]
-    assert rows(opened, "SELECT dod::VARCHAR FROM patients ORDER BY 1 NULLS LAST") == [
-        ("2180-05-06",),
-        ("2180-05-06",),
-        (None,),
-    ]
-    assert rows(opened, "SELECT value, comments, itemid FROM labevents ORDER BY labevent_id") == [
-        ("0012", 'two\nlines, and a "quote"', None),
-        (">4.0", None, None),
-    ]
-    assert rows(opened, "SELECT count(*) FROM prescriptions") == [(0,)]
-    names = dict(row[:2] for row in rows(opened, "DESCRIBE prescriptions"))
-    assert names["starttime"] == "TIMESTAMP"
-    assert names["subject_id"] == "BIGINT"
-
-
-@pytest.mark.parametrize(
-    "bad",
-    [
-        "2180-05-06T01:02:03",
-        "2180-05-06",
-        "25/12/2180 1:00",
-        "2180-02-30 00:00:00",
-        "6.5.2180 1:00",
-        "2180-05-06 01:02:03.5",
-        "5/6/80 1:02",
-        "2180-5-6 1:02:03",
-        "5/6/2180 1:02 PM",
-        "soon",
-        "7",
-    ],
-)
-def test_other_dates_name_file_and_column(tmp_path, bad: str) -> None:
-    write(
-        tmp_path,
-        "hosp/admissions.csv",
-        f"subject_id,hadm_id,admittime\n1,2,2180-05-06 01:02:03\n1,3,{bad}\n",
-    )
-    with pytest.raises(ValueError, match=r"hosp/admissions\.csv: column admittime"):
-        connect_mimic(tmp_path)
-
-
-def test_numbers_that_are_none(tmp_path) -> None:
-    write(tmp_path, "icu/icustays.csv", "subject_id,stay_id,los\n1,x7,2\n")
-    with pytest.raises(ValueError, match=r"icu/icustays\.csv: column stay_id"):
-        connect_mimic(tmp_path)
-    with pytest.raises(FileNotFoundError, match="folder"):
-        connect_mimic(tmp_path / "nowhere")
-
-
-def test_files_without_folders_and_odd_names(tmp_path) -> None:
-    folder = tmp_path / "it's [mine]"
-    write(folder, "d_items.csv", "itemid,label\n5,EKG\n")
-    write(folder, "hosp/d_labitems.csv", "\ufeffITEMID,LABEL\n6.0,Lactate\n")
-    opened = connect_mimic(folder)
-    assert rows(opened, "SELECT itemid, label FROM d_items") == [(5, "EKG")]
-    assert rows(opened, "SELECT itemid, label FROM d_labitems") == [(6, "Lactate")]
 
 
 # ------------------------------------------------------------------------- sequences and models

@@ -1,0 +1,43 @@
+"""Mistake: the risk was not clipped
+Message: calibration_slope
+"""
+
+def evaluate_risk(outcome: Sequence, risk: Sequence, n_boot: int = 1000, seed: int = 0) -> dict[str, tuple]:
+    """AUROC, AUPRC, Brier score and calibration slope with 95 % bootstrap intervals.  (N,), (N,) -> dict."""
+    outcome, risk = np.asarray(outcome).astype(int), np.asarray(risk, dtype=float)
+
+    def auroc(y: np.ndarray, p: np.ndarray) -> float:
+        n, n_ones = len(y), y.sum()
+        above = rankdata(p)[y == 1].sum() - n_ones * (n_ones + 1) / 2  # pairs in the right order
+        return above / (n_ones * (n - n_ones)) if 0 < n_ones < n else np.nan
+
+    def auprc(y: np.ndarray, p: np.ndarray) -> float:
+        return average_precision_score(y, p) if 0 < y.sum() < len(y) else np.nan
+
+    def slope(y: np.ndarray, p: np.ndarray) -> float:
+        x = np.nan_to_num(logit(p), posinf=20, neginf=-20)
+        ones, zeros = x[y == 1], x[y == 0]
+        if not len(ones) or not len(zeros) or np.ptp(x) < 1e-12:
+            return np.nan
+        if ones.min() > zeros.max() or ones.max() < zeros.min():
+            return np.nan
+        design, beta = np.stack([np.ones_like(x), x], axis=1), np.zeros(2)
+        for _ in range(100):  # Newton's method, with short steps at first
+            q = expit(design @ beta)
+            hessian = (design * (q * (1 - q))[:, None]).T @ design
+            step = np.linalg.lstsq(hessian, design.T @ (y - q), rcond=None)[0]
+            step = step * min(1.0, 2 / max(np.abs(step).max(), 1e-9))
+            beta = beta + step
+            if np.abs(step).max() < 1e-9:
+                break
+        return beta[1]
+
+    measures = {"auroc": auroc, "auprc": auprc, "brier": lambda y, p: np.mean((p - y) ** 2), "calibration_slope": slope}
+    draws = np.random.default_rng(seed).integers(0, len(outcome), (n_boot, len(outcome)))
+    result = {}
+    for name, measure in measures.items():
+        values = np.array([measure(outcome[row], risk[row]) for row in draws])
+        values = values[~np.isnan(values)]
+        interval = np.percentile(values, [2.5, 97.5]) if len(values) else (np.nan, np.nan)
+        result[name] = tuple(float(v) for v in (measure(outcome, risk), *interval))
+    return result
