@@ -13,8 +13,8 @@ Devlin et al. (2019), BERT, NAACL (masked-language modelling).
 from __future__ import annotations
 
 import argparse
-import json
 import time
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -24,7 +24,9 @@ from torch import nn
 from torch.nn import functional as F
 from transformers import BertConfig, BertForMaskedLM, BertTokenizer
 
+from course_utils.assets.measure_clinical_bert import write_card
 from course_utils.data import corpus
+from course_utils.data import corpus_templates as templates
 from course_utils.training import bucketed_batches, progress
 
 FOLDER = Path(__file__).parent / "clinical_bert"
@@ -54,32 +56,104 @@ def make_tokenizer(texts: list[str], vocab_size: int) -> BertTokenizer:
     return BertTokenizer(vocab=vocab, do_lower_case=False, strip_accents=False)
 
 
-def mask_tokens(
-    ids: torch.Tensor, tokenizer: BertTokenizer, generator: torch.Generator
-) -> tuple[torch.Tensor, torch.Tensor]:
-    """Choose 20 % of the real tokens to predict.
+Phrase = tuple[int, int, tuple[Any, ...]]  # first token, token behind the last, kind
 
-    60 % of the chosen ones become ``[MASK]``, 30 % another token of the batch, 10 % stay. (BERT has
-    80, 10 and 10; more wrong words make the model check every word against its neighbours.)
 
-    Shapes
-    ------
-    ids ``(B, T)`` -> corrupted ids ``(B, T)``, chosen bool ``(B, T)``
+class Corrupter:
+    """Chooses what to predict: a third of the phrases, and of all other tokens about one in seven.
+
+    A phrase is the name of a finding, or a word that has two senses or can stand for one that has.
+    Of the phrases chosen, half become ``[MASK]``, four in ten another phrase of the same kind and
+    length, one in ten stays. So a plausible phrase is no evidence that it is the right one: the
+    model has to ask the context which findings are denied here, and which sense fits. (With random
+    words in its place, as in BERT, a phrase that fits the place at all can be believed.) No label
+    of status or sense is used.
+
+    Parameters
+    ----------
+    phrases : phrases to choose, by kind
+    kept_back : phrases whose pieces never replace anything
+
+    References
+    ----------
+    Devlin et al. (2019), BERT; Clark et al. (2020), ELECTRA (plausible replacements).
     """
-    real = ids >= len(SPECIAL)
-    chosen = (torch.rand(ids.shape, generator=generator) < 0.2) & real
-    fate = torch.rand(ids.shape, generator=generator)
-    pool = ids[real]
-    other = pool[torch.randint(len(pool), ids.shape, generator=generator)]
-    corrupted = torch.where(chosen & (fate < 0.6), tokenizer.mask_token_id, ids)
-    return torch.where(chosen & (fate >= 0.7), other, corrupted), chosen
+
+    def __init__(
+        self,
+        tokenizer: BertTokenizer,
+        phrases: Mapping[str, Sequence[str]],
+        kept_back: Sequence[str],
+        seed: int,
+    ) -> None:
+        self.mask_id = tokenizer.mask_token_id
+        self._rng = np.random.default_rng(seed)
+        self._kind: dict[tuple[int, ...], tuple[Any, ...]] = {}
+        self._others: dict[tuple[Any, ...], list[tuple[int, ...]]] = {}
+        for kind, names in phrases.items():
+            for name in names:
+                for form in (name, name[0].upper() + name[1:]):
+                    ids = tuple(tokenizer(form, add_special_tokens=False)["input_ids"])
+                    key = (kind, form[0].isupper(), len(ids))
+                    self._kind[ids] = key
+                    self._others.setdefault(key, []).append(ids)
+        self._longest = max(map(len, self._kind))
+        self._barred = {i for name in kept_back for i in tokenizer(name)["input_ids"]}
+
+    def find(self, row: Sequence[int]) -> list[Phrase]:
+        """Phrases of a row of token ids, the longest where several begin."""
+        found, i = [], 0
+        while i < len(row):
+            for length in range(self._longest, 0, -1):
+                kind = self._kind.get(tuple(row[i : i + length]))
+                if kind is not None and i + length <= len(row):
+                    found.append((i, i + length, kind))
+                    i += length - 1
+                    break
+            i += 1
+        return found
+
+    def __call__(
+        self, clean: torch.Tensor, phrases: list[list[Phrase]]
+    ) -> tuple[torch.Tensor, torch.Tensor]:
+        """Token ids ``(B, T)`` and their phrases -> corrupted ids, chosen bool, both ``(B, T)``."""
+        ids = clean.numpy()
+        result = ids.copy()
+        real = ids >= len(SPECIAL)
+        pool = ids[real & ~np.isin(ids, list(self._barred))]
+        chosen = real & (self._rng.random(ids.shape) < 0.15)
+        fate = self._rng.random(ids.shape)
+        result[chosen & (fate < 0.7)] = self.mask_id
+        other = pool[self._rng.integers(len(pool), size=ids.shape)]
+        result[chosen & (fate >= 0.9)] = other[chosen & (fate >= 0.9)]
+        for row, spans in enumerate(phrases):
+            for start, end, kind in spans:
+                span = (row, slice(start, end))
+                result[span] = ids[span]
+                chosen[span] = self._rng.random() < 0.35
+                if not chosen[row, start]:
+                    continue
+                fate_here = self._rng.random()
+                if fate_here < 0.5:
+                    result[span] = self.mask_id
+                elif fate_here < 0.9:
+                    options = self._others[kind]
+                    result[span] = options[self._rng.integers(len(options))]
+        return torch.from_numpy(result), torch.from_numpy(chosen)
 
 
 def masked_loss(
-    model: BertForMaskedLM, ids: torch.Tensor, chosen: torch.Tensor, clean: torch.Tensor
+    model: BertForMaskedLM,
+    ids: torch.Tensor,
+    chosen: torch.Tensor,
+    clean: torch.Tensor,
+    offset: int = 0,
 ) -> torch.Tensor:
     """Mean cross-entropy at the chosen positions; the vocabulary is scored only there."""
-    hidden = model.bert(input_ids=ids, attention_mask=clean.ne(0).long()).last_hidden_state
+    positions = torch.arange(offset, offset + ids.shape[1]).unsqueeze(0)
+    hidden = model.bert(
+        input_ids=ids, attention_mask=clean.ne(0).long(), position_ids=positions
+    ).last_hidden_state
     return F.cross_entropy(model.cls(hidden[chosen]), clean[chosen])
 
 
@@ -88,14 +162,12 @@ def pad(rows: list[list[int]]) -> torch.Tensor:
     return nn.utils.rnn.pad_sequence([torch.tensor(row) for row in rows], batch_first=True)
 
 
-def train(
-    rows: list[list[int]], tokenizer: BertTokenizer, *, seed: int, epochs: int
-) -> BertForMaskedLM:
-    """Masked-language modelling from scratch with AdamW and one cycle of the learning rate."""
-    config = BertConfig(
-        vocab_size=len(tokenizer),
+def configuration(vocab_size: int, layers: int) -> BertConfig:
+    """Size and initialisation of the model."""
+    return BertConfig(
+        vocab_size=vocab_size,
         hidden_size=128,
-        num_hidden_layers=2,
+        num_hidden_layers=layers,
         num_attention_heads=4,
         intermediate_size=512,
         max_position_embeddings=MAX_POSITIONS,
@@ -103,160 +175,69 @@ def train(
         hidden_dropout_prob=0.0,
         attention_probs_dropout_prob=0.0,
     )
+
+
+@torch.no_grad()
+def start_with_waves(table: torch.Tensor, scale: float = 0.12) -> None:
+    """Fill ``(positions, D)`` with sines and cosines, so that equal distances look alike."""
+    place = torch.arange(len(table)).unsqueeze(1)
+    rate = 10_000.0 ** (-torch.arange(0, table.shape[1], 2) / table.shape[1])
+    table[:, 0::2] = torch.sin(place * rate) * scale
+    table[:, 1::2] = torch.cos(place * rate) * scale
+
+
+def optimizers(model: BertForMaskedLM) -> list[torch.optim.Optimizer]:
+    """Muon for the matrices of the blocks, which halves the steps needed; AdamW for the rest."""
+    inner = [w for w in model.bert.encoder.parameters() if w.ndim == 2]
+    known = {id(w) for w in inner}
+    rest = [w for w in model.parameters() if id(w) not in known]
+    return [
+        torch.optim.AdamW(rest, lr=2e-3, weight_decay=0.01),
+        torch.optim.Muon(inner, lr=0.01, weight_decay=0.01),
+    ]
+
+
+def train(
+    rows: list[list[int]], config: BertConfig, corrupt: Corrupter, *, seed: int, epochs: int
+) -> BertForMaskedLM:
+    """Masked-language modelling from scratch, with one cycle of the learning rate.
+
+    A tenth of the batches begins at a random position, so that positions stand for distances.
+    """
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         model = BertForMaskedLM(config).train()
+    start_with_waves(model.bert.embeddings.position_embeddings.weight)
     generator = torch.Generator().manual_seed(seed)
+    phrases = [corrupt.find(row) for row in rows]
     lengths = [len(row) for row in rows]
     plan = [b for _ in range(epochs) for b in bucketed_batches(lengths, 32, generator=generator)]
-    optimizer = torch.optim.AdamW(model.parameters(), lr=2e-3, weight_decay=0.01)
-    schedule = torch.optim.lr_scheduler.OneCycleLR(
-        optimizer, 2e-3, total_steps=len(plan), pct_start=0.1
-    )
+    parts = optimizers(model)
+    schedules = [
+        torch.optim.lr_scheduler.OneCycleLR(
+            part, part.param_groups[0]["lr"], len(plan), pct_start=0.1, cycle_momentum=False
+        )
+        for part in parts
+    ]
     bar = progress(plan, desc="masked words")
     for step, batch in enumerate(bar):
-        clean = pad([rows[i] for i in batch.tolist()])
-        loss = masked_loss(model, *mask_tokens(clean, tokenizer, generator), clean)
-        optimizer.zero_grad()
+        chosen = batch.tolist()
+        clean = pad([rows[i] for i in chosen])
+        free = MAX_POSITIONS - clean.shape[1] + 1
+        moved = float(torch.rand((), generator=generator)) < 0.1
+        offset = int(torch.randint(free, (), generator=generator)) if moved else 0
+        ids, places = corrupt(clean, [phrases[i] for i in chosen])
+        loss = masked_loss(model, ids, places, clean, offset)
+        model.zero_grad()
         loss.backward()
         nn.utils.clip_grad_norm_(model.parameters(), 1.0)
-        optimizer.step()
-        schedule.step()
+        for part in parts:
+            part.step()
+        for schedule in schedules:
+            schedule.step()
         if step % 100 == 0:
             bar.set_postfix(loss=f"{loss.item():.3f}")
     return model.eval()
-
-
-@torch.no_grad()
-def perplexity(
-    model: BertForMaskedLM, rows: list[list[int]], tokenizer: BertTokenizer, seed: int = 0
-) -> float:
-    """Exponential of the mean loss at masked tokens of other notes."""
-    generator = torch.Generator().manual_seed(seed)
-    total, count = 0.0, 0
-    for first in range(0, len(rows), 64):
-        clean = pad(rows[first : first + 64])
-        ids, chosen = mask_tokens(clean, tokenizer, generator)
-        total += masked_loss(model, ids, chosen, clean).item() * int(chosen.sum())
-        count += int(chosen.sum())
-    return float(np.exp(total / count))
-
-
-@torch.no_grad()
-def first_piece_states(
-    model: BertForMaskedLM, tokenizer: BertTokenizer, texts: tuple[str, ...], starts: np.ndarray
-) -> list[np.ndarray]:
-    """Hidden states of every layer at the first piece of the word that begins at ``starts``."""
-    states = []
-    for text, start in zip(texts, starts, strict=True):
-        batch = tokenizer(text, return_tensors="pt")
-        hidden = model.bert(**batch, output_hidden_states=True).hidden_states
-        states.append(torch.stack(hidden)[:, 0, batch.char_to_token(int(start))])
-    return list(torch.stack(states, 1).numpy())  # one (N, D) a layer
-
-
-def probe(states: np.ndarray, labels: np.ndarray, groups: np.ndarray) -> float:
-    """Accuracy of a logistic regression on groups that it was not fitted on."""
-    from sklearn.linear_model import LogisticRegression
-    from sklearn.model_selection import GroupKFold, cross_val_score
-    from sklearn.pipeline import make_pipeline
-    from sklearn.preprocessing import StandardScaler
-
-    classifier = make_pipeline(StandardScaler(), LogisticRegression(C=0.1, max_iter=1000))
-    scores = cross_val_score(classifier, states, labels, groups=groups, cv=GroupKFold(4))
-    return float(scores.mean())
-
-
-def figures(model: BertForMaskedLM, tokenizer: BertTokenizer, seed: int) -> dict[str, Any]:
-    """Perplexity and probes on notes, findings and templates that training never showed."""
-    fresh = corpus.make_clinical_corpus(1000, random_state=seed + 1)
-    rows = tokenizer(list(fresh.texts))["input_ids"]
-    result: dict[str, Any] = {"perplexity": perplexity(model, rows, tokenizer)}
-    data = corpus.make_assertion_sentences(800, random_state=seed + 2)
-    layers = first_piece_states(model, tokenizer, data.texts, data.start)
-    by_template = [probe(x, data.negated, data.template) for x in layers]
-    by_finding = [probe(x, data.negated, data.finding) for x in layers]
-    result["negation_by_layer_new_templates"] = by_template
-    result["negation_by_layer_new_findings"] = by_finding
-    result["senses_by_layer"] = {}
-    for word in corpus.AMBIGUOUS_WORDS:
-        pairs = corpus.make_sense_sentences(word, 160, random_state=seed + 3)
-        layers = first_piece_states(model, tokenizer, pairs.texts, pairs.start)
-        result["senses_by_layer"][word] = [probe(x, pairs.sense, pairs.template) for x in layers]
-    return result
-
-
-CARD = """---
-license: cc-by-4.0
-language: en
-library_name: transformers
----
-# A small clinical BERT, made for a course
-
-**What it is.** A BERT of {layers} layers, {heads} heads and width {width} ({parameters:,}
-parameters, {pieces:,} cased WordPiece entries, {positions} positions), trained from scratch by
-masked-language modelling on {notes:,} *generated* notes. It lets the notebooks on clinical
-embeddings run anywhere, offline, in seconds. It is made by `python -m
-course_utils.assets.make_clinical_bert` from nothing but the templates in
-`course_utils.data.corpus_templates`; the same seed gives the same bytes in one environment.
-
-**What it is not.** A clinical model. It has read no real note, knows some {words} words, and
-must not be used on patients' data or for decisions.
-
-**Cased, and why.** Case carries meaning in notes (names, abbreviations, headings). The price is
-two entries for many words. The tokenizer spells any printable ASCII text and does not truncate.
-
-**Training.** Generated notes with findings that are asserted or negated by cues before and
-after them, lists, scopes that end and pseudo-negation; and eight words in two senses. No label
-is used. The corpus is made so that plain substitution teaches both: some findings are mostly
-denied and others mostly stated, and each ambiguous word shares its places with words of that
-one sense. AdamW, one cycle to 2e-3, batches of 32, {epochs} epochs, 20 % of the tokens
-predicted (60 % masked, 30 % replaced, 10 % kept), initialiser range 0.08, no dropout.
-
-**Planted secrets.** Twenty invented names with record numbers are in the training notes 0 to
-200 times each, so that memorisation can be measured. They are no real persons.
-
-**Figures** (seed {seed}; on findings, templates and notes that training never showed)
-
-| | static (layer 0) | last layer |
-| --- | --- | --- |
-| perplexity at predicted tokens of new notes | | {perplexity:.2f} |
-| negated or asserted, probe tested on other templates | {neg_static:.2f} | {neg_last:.2f} |
-| negated or asserted, probe tested on other findings | {find_static:.2f} | {find_last:.2f} |
-| two senses, mean of eight words, new templates | {sense_static:.2f} | {sense_last:.2f} |
-| two senses, the worst word | | {sense_worst:.2f} |
-
-Linear probes at the first piece of the word; one half is guessing. The first block's heads look
-mostly at fixed short distances, so what the vectors know holds better in familiar phrases.
-
-**References.** Devlin et al. (2019), BERT. Chapman et al. (2001), NegEx. Harkema et al. (2009),
-ConText. Carlini et al. (2019), The Secret Sharer.
-"""
-
-
-def card(model: BertForMaskedLM, result: dict[str, Any], epochs: int) -> str:
-    """Model card with the figures measured."""
-    config, senses = model.config, list(result["senses_by_layer"].values())
-    return CARD.format(
-        layers=config.num_hidden_layers,
-        heads=config.num_attention_heads,
-        width=config.hidden_size,
-        parameters=sum(p.numel() for p in model.parameters()),
-        pieces=config.vocab_size,
-        positions=config.max_position_embeddings,
-        notes=result["notes"],
-        words="one thousand",
-        epochs=epochs,
-        seed=result["seed"],
-        perplexity=result["perplexity"],
-        neg_static=result["negation_by_layer_new_templates"][0],
-        neg_last=result["negation_by_layer_new_templates"][-1],
-        find_static=result["negation_by_layer_new_findings"][0],
-        find_last=result["negation_by_layer_new_findings"][-1],
-        sense_static=float(np.mean([layers[0] for layers in senses])),
-        sense_last=float(np.mean([layers[-1] for layers in senses])),
-        sense_worst=min(layers[-1] for layers in senses),
-    )
 
 
 def main() -> None:
@@ -264,8 +245,9 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--output", type=Path, default=FOLDER)
     parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--notes", type=int, default=20_000)
-    parser.add_argument("--epochs", type=int, default=5)
+    parser.add_argument("--notes", type=int, default=36_000)
+    parser.add_argument("--epochs", type=int, default=4)
+    parser.add_argument("--layers", type=int, default=3)
     parser.add_argument("--vocabulary", type=int, default=1700)
     options = parser.parse_args()
     torch.set_num_threads(1)
@@ -276,24 +258,19 @@ def main() -> None:
     for number, repeats in enumerate(canaries.repeats):
         notes += [canaries.text(number)] * int(repeats)
     tokenizer = make_tokenizer(notes, options.vocabulary)
-    rows = tokenizer(notes)["input_ids"]
-    print(
-        f"{len(notes)} notes, {len(tokenizer)} pieces, at most {max(map(len, rows))} tokens a note"
-    )
-    rows = [row[:MAX_POSITIONS] for row in rows]
-    model = train(rows, tokenizer, seed=options.seed, epochs=options.epochs)
+    rows = [row[:MAX_POSITIONS] for row in tokenizer(notes)["input_ids"]]
+    print(f"{len(notes)} notes, {len(tokenizer)} pieces, {np.mean([*map(len, rows)]):.0f} a note")
+    held_out = [name for names in templates.HELD_OUT_FINDINGS for name in names]
+    corrupt = Corrupter(tokenizer, corpus.phrases(), held_out, options.seed)
+    config = configuration(len(tokenizer), options.layers)
+    model = train(rows, config, corrupt, seed=options.seed, epochs=options.epochs)
     seconds = time.process_time() - began
     options.output.mkdir(parents=True, exist_ok=True)
     tokenizer.save_pretrained(options.output)
     model.save_pretrained(options.output)
-    result = {"seed": options.seed, "notes": len(notes), **figures(model, tokenizer, options.seed)}
-    rounded = json.loads(json.dumps(result), parse_float=lambda x: round(float(x), 3))
-    text = json.dumps(rounded, indent=1)
-    (options.output / "figures.json").write_text(text + "\n", encoding="utf-8")
-    words = card(model, result, options.epochs)
-    (options.output / "README.md").write_text(words, encoding="utf-8")
     (options.output / "model.safetensors").chmod(0o644)
-    print(text, f"\n{seconds:.0f} CPU s of training")
+    print(f"{seconds:.0f} CPU s")
+    write_card(options.output, seed=options.seed, notes=len(notes), epochs=options.epochs)
 
 
 if __name__ == "__main__":

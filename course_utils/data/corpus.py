@@ -17,6 +17,7 @@ summaries, J Biomed Inform 34. Harkema et al. (2009), ConText, J Biomed Inform 4
 
 from __future__ import annotations
 
+import functools
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -28,6 +29,7 @@ from course_utils.data import corpus_templates as words
 ALL_FINDINGS = words.FINDINGS + words.HELD_OUT_FINDINGS
 N_TRAIN_FINDINGS = len(words.FINDINGS)
 AMBIGUOUS_WORDS = tuple(words.SENSES)
+_LOWERED = {"The", "She", "He", "This", "No", "Not", "Exam", "Found", "Known", "Without", "There"}
 _SLOT = re.compile(r"\{([a-z_+\-]+|L)\}")
 
 
@@ -146,8 +148,13 @@ class _Writer:
     def name(self, finding: int) -> str:
         return self.pick(ALL_FINDINGS[finding])
 
+    def mention(self, finding: int) -> str:
+        """A name, sometimes with a word before it."""
+        before = f"{self.pick(words.MODIFIERS)} " if self.random() < 0.2 else ""
+        return before + self.name(finding)
+
     def listing(self, findings: Sequence[int], negated: bool) -> str:
-        names = [self.name(f) for f in findings]
+        names = [self.mention(f) for f in findings]
         if len(names) == 1:
             return names[0]
         joint = " or " if self.random() < (0.75 if negated else 0.1) else " and "
@@ -159,10 +166,28 @@ class _Writer:
 
     def fill(self, template: str, **given: str) -> str:
         given["term"] = self.term() if "{term}" in template else ""
+        keep = given.pop("keep", "")
         text = _SLOT.sub(
             lambda match: given.get(match[1]) or self.pick(words.SLOTS[match[1]]), template
         )
-        return text[0].upper() + text[1:] if text[0].islower() else text
+        return text[0].upper() + text[1:] if text[0].islower() and not keep else text
+
+    def dressed(self, sentence: str) -> str:
+        """Sometimes say when or where, before the sentence and at its end."""
+        if self.random() < 0.2:
+            if sentence.split()[0] in _LOWERED:
+                sentence = sentence[0].lower() + sentence[1:]
+            sentence = f"{self.fill(self.pick(words.BEFORE))} {sentence}"
+        if self.random() < 0.2 and sentence.endswith("."):
+            sentence = f"{sentence[:-1]} {self.fill(self.pick(words.BEHIND), keep='yes')}."
+        return sentence
+
+    def form(self, plus: Sequence[int], minus: Sequence[int]) -> str:
+        """State findings and their status once more, in the words of a form."""
+        told = [(f, 0) for f in plus] + [(f, 1) for f in minus]
+        told = [told[i] for i in self.sample(range(len(told)), 1 + self.below(3))]
+        lines = [f"{self.name(f)} {self.pick(words.FORM_STATUS[status])}" for f, status in told]
+        return self.pick(words.FORMS).replace("{}", ", ".join(lines))
 
     def clause(self, plus: list[int], minus: list[int]) -> tuple[str, list[int], list[int]]:
         """Write a sentence on findings to assert and to negate; return it and those it used."""
@@ -180,7 +205,7 @@ class _Writer:
         if "{L}" in template:
             text = self.fill(template, L=self.listing(chosen, negated))
         else:
-            called = [self.name(f) for f in chosen]
+            called = [self.mention(f) for f in chosen]
             position = iter(range(template.count("{f}")))
             template = re.sub(r"\{f\}", lambda _: called[next(position) % len(called)], template)
             text = self.fill(template)
@@ -189,7 +214,14 @@ class _Writer:
     def sense_sentence(self, word: str, sense: int) -> str:
         """A sentence of the corpus for one sense; sometimes another word stands in for ``word``."""
         lines, _kept_back = words.SENSES[word][tuple(words.SENSES[word])[sense]]
-        sentence = self.telegraphic(self.fill(self.pick(lines)), word)
+        line = self.pick(lines)
+        if self.random() < 0.5:  # the beginning of one line, the end of another
+            before, after = (
+                re.split(rf"\b{word}\b", text, maxsplit=1, flags=re.IGNORECASE)
+                for text in (line, self.pick(lines))
+            )
+            line = f"{before[0]}{word}{after[1]}"
+        sentence = self.telegraphic(self.fill(line), word)
         if self.random() < 0.5:
             other = self.pick(words.STAND_INS[word][sense])
             sentence = re.sub(rf"\b{word}\b", other, sentence)
@@ -261,32 +293,80 @@ def make_clinical_corpus(
     """
     _check_count("n_samples", n_samples)
     writer = _Writer(random_state)
+    kept_back = kept_back_sentences()
     texts: list[str] = []
     statements: list[tuple[int, int, bool]] = []
-    for note in range(n_samples):
-        parts = [writer.fill(writer.pick(words.OPENERS))] if writer.random() < 0.3 else []
-        if writer.random() < 0.7:
-            plus: list[int] = []
-            minus: list[int] = []
-            for finding in writer.sample(range(N_TRAIN_FINDINGS), 1 + writer.below(4)):
-                usual = writer.random() < 0.85
-                (minus if words.USUALLY_NEGATED[finding] == usual else plus).append(finding)
-            while plus or minus:
-                text, stated, denied = writer.clause(plus, minus)
-                parts.append(text)
-                statements += [(note, f, False) for f in stated] + [(note, f, True) for f in denied]
-                parts += [_action(writer, f) for f in stated if writer.random() < 0.4]
-        else:
-            for word in writer.sample(range(len(AMBIGUOUS_WORDS)), 1 + writer.below(3)):
-                parts.append(writer.sense_sentence(AMBIGUOUS_WORDS[word], writer.below(2)))
-        if writer.random() < 0.35:
-            parts.append(_neutral(writer))
-        if writer.random() < 0.25:
-            parts.append(writer.fill(writer.pick(words.FILLERS)))
-        text = " ".join(part for part in parts if part)
-        texts.append(text.lower() if writer.random() < 0.1 else text)
+    while len(texts) < n_samples:
+        text, stated = _note(writer)
+        if not kept_back.search(text):  # by chance two half sentences can make one of them
+            statements += [(len(texts), finding, negated) for finding, negated in stated]
+            texts.append(text)
     table = np.array(statements, dtype=np.int64).reshape(-1, 3)
     return ClinicalCorpus(tuple(texts), table[:, 0], table[:, 1], table[:, 2].astype(bool))
+
+
+def phrases() -> dict[str, list[str]]:
+    """Names of the findings stated in the corpus, and ambiguous words with their stand-ins."""
+    stand_ins = [w for two in words.STAND_INS.values() for sense in two for w in sense]
+    return {
+        "finding": [name for names in words.FINDINGS for name in names],
+        "sense": [*words.SENSES, *stand_ins],
+    }
+
+
+@functools.cache
+def kept_back_sentences() -> re.Pattern[str]:
+    """A pattern for every sentence kept back for tests, whatever its slots hold."""
+    names = "|".join(sorted((n for f in ALL_FINDINGS for n in f), key=len, reverse=True))
+    fillings = {slot: "|".join(map(re.escape, options)) for slot, options in words.SLOTS.items()}
+    fillings["f"] = rf"(?:(?:{'|'.join(words.MODIFIERS)}) )?(?:{names})"
+    lines = words.HELD_OUT_ASSERTED + words.HELD_OUT_NEGATED
+    lines += [line for two in words.SENSES.values() for _, kept in two.values() for line in kept]
+    patterns = []
+    for line in lines:
+        parts = re.split(r"\{(\w+)\}", line.rstrip("."))  # text and names of slots in turn
+        parts[0::2] = [re.escape(part) for part in parts[0::2]]
+        parts[1::2] = [f"(?:{fillings[slot]})" for slot in parts[1::2]]
+        patterns.append("".join(parts))
+    return re.compile(rf"\b(?:{'|'.join(patterns)})\b", re.IGNORECASE)
+
+
+def _note(writer: _Writer) -> tuple[str, list[tuple[int, bool]]]:
+    """One note, and what it states: findings and whether they are negated."""
+    stated: list[tuple[int, bool]] = []
+    parts = [writer.fill(writer.pick(words.OPENERS))] if writer.random() < 0.3 else []
+    if writer.random() < 0.6:
+        parts += _findings(writer, stated)
+    else:
+        for word in writer.sample(range(len(AMBIGUOUS_WORDS)), 1 + writer.below(3)):
+            sense = writer.below(2)
+            for _ in range(1 + (writer.random() < 0.3)):
+                parts.append(writer.sense_sentence(AMBIGUOUS_WORDS[word], sense))
+    if writer.random() < 0.35:
+        parts.append(_neutral(writer))
+    if writer.random() < 0.25:
+        parts.append(writer.fill(writer.pick(words.FILLERS)))
+    text = " ".join(part for part in parts if part)
+    return (text.lower() if writer.random() < 0.1 else text), stated
+
+
+def _findings(writer: _Writer, statements: list[tuple[int, bool]]) -> list[str]:
+    """Sentences on one to four findings; what they state is added to ``statements``."""
+    plus: list[int] = []
+    minus: list[int] = []
+    for finding in writer.sample(range(N_TRAIN_FINDINGS), 1 + writer.below(4)):
+        usual = writer.random() < 0.88
+        (minus if words.USUALLY_NEGATED[finding] == usual else plus).append(finding)
+    form = writer.form(plus, minus) if writer.random() < 0.5 else ""
+    parts = []
+    while plus or minus:
+        text, stated, denied = writer.clause(plus, minus)
+        parts.append(writer.dressed(text))
+        statements += [(f, False) for f in stated] + [(f, True) for f in denied]
+        parts += [_action(writer, f) for f in stated if writer.random() < 0.4]
+        if writer.random() < 0.15:
+            parts.append(writer.fill(writer.pick(words.FILLERS)))
+    return [form, *parts] if writer.random() < 0.5 else [*parts, form]
 
 
 def _action(writer: _Writer, finding: int) -> str:

@@ -128,7 +128,33 @@ Found to have {f} on {test}.
 {f} is getting worse.
 Known {f}.
 {sev} {f} {since}.
-Likely {f}.""".splitlines()
+Likely {f}.
+{who} came to the {ward} with {L}.
+{who} is bothered by {L}.
+{who} noticed {f} {since}.
+{who} felt {f} {time}.
+{who} mentioned {L} to the {nurse}.
+{who} is here because of {L}.
+{who} called the {nurse} about {f}.
+{who} gets {f} at night.
+{who} now has {f}.
+{who} had {f} {time} and rested.
+The {kin} reports {f}.
+The {nurse} saw {f} on exam.
+{f} began {since}.
+{f} came on {time}.
+{f} was confirmed on {test}.
+{f} is still there.
+{f} is our main problem.
+{f} was evident on {test}.
+Treatment for {f} continues.
+Persistent problem with {f}.
+Evidence of {f} on {test}.
+Signs of {f} on {test}.
+Exam confirms {L}.
+{test} found {f}.
+Treated {time} for {f}.
+Seen for {L}.""".splitlines()
 
 PSEUDO = """No increase in {f}.
 No interval change in {f}.
@@ -141,7 +167,13 @@ No relief of {f} so far.
 No improvement of {f} with {drug}.
 Without difficulty {who_low} described {f}.
 Gram negative {f} was treated.
-{f} did not go away.""".splitlines()
+{f} did not go away.
+{f} was not excluded by {test}.
+No decrease in {f} {since}.
+No reason found for the {f}.
+{who} is not free of {f}.
+Without treatment the {f} got worse.
+No doubt about {f} on {test}.""".splitlines()
 
 NEGATED = """{who} denies {L}.
 {who} denies any {L}.
@@ -170,7 +202,35 @@ Exam without {L}.
 {f} was not found.
 {f} was not seen on {test}.
 {f} has been excluded.
-{f}: none.""".splitlines()
+{f}: none.
+{who} denied any {L} {time}.
+{who} denied having {L}.
+{who} denies having had {L}.
+{who} reports no {L}.
+{who} mentioned no {L} to the {nurse}.
+{who} came to the {ward} without {L}.
+{who} is not bothered by {f}.
+{who} has not noticed {f} {since}.
+{who} never gets {f} at night.
+{who} now has no {f}.
+{who} did not have any {L} {time}.
+{who} was without {f} {time}.
+{who} remained free of {L} {since}.
+The {kin} reports no {f}.
+The {nurse} saw no {f} on exam.
+There was no {L} on arrival.
+There are no signs of {L}.
+{f} is not present on {test}.
+{f} is no longer present.
+{f} could be ruled out by the {nurse}.
+{f} was excluded on {test}.
+{f} was not confirmed on {test}.
+{f} was absent {time}.
+{f} seems very unlikely.
+{test} found no {f}.
+{test} was without {f}.
+Without any {L} {since}.
+Not any {L} on exam.""".splitlines()
 
 # {-} is a list under negation, {+} one that is asserted.
 MIXED = """{who} denies {-} but reports {+}.
@@ -237,6 +297,23 @@ Sleep is worse because of the noise.
 {who} feels very well and suffers little.
 Discussed with the {nurse}.""".splitlines()
 
+# What may stand before a finding, before a sentence and at its end, whatever the status.
+MODIFIERS = """new|recent|further|mild|severe|acute|chronic|marked|significant|ongoing
+obvious|slight|current|similar|typical""".replace("\n", "|").split("|")
+BEFORE = """At the moment|Currently|On review|Per the {kin},|On arrival|As before,|By now
+This week|In the {ward}|According to the {nurse}|Again,|At night""".replace("\n", "|").split("|")
+BEHIND = """today|at this time|so far|on exam|per the {kin}|at night|in the {ward}|these days
+according to the {nurse}|again|at rest|on arrival|as before""".replace("\n", "|").split("|")
+
+# A form that states once more, before or behind the text, what the text says of its findings.
+FORMS = """Checklist: {}.
+In short: {}.
+Form: {}.
+Summary: {}.
+Ticked boxes: {}.
+Problem list: {}.""".splitlines()
+FORM_STATUS = (("yes", "present", "active"), ("no", "absent", "none"))
+
 # Medical words put together from parts; most are rare, so that a tokenizer has to split them.
 TERM_STEMS = "gastr hepat nephr cardi neur arthr derm oste rhin bronch col cyst my".split()  # noqa: SIM905
 TERM_ENDINGS = "itis ectomy opathy oscopy algia otomy osis oma ology omegaly".split()  # noqa: SIM905
@@ -288,6 +365,14 @@ The cold went away without antibiotics.
 Head cold with a blocked nose.
 A bad cold kept {who_low} off work.
 Symptoms of a cold, probably a virus.
+The {kin} has had the flu, now {who_low} has a cold.
+It looks like a viral cold with a blocked nose.
+A cold that got better without tablets.
+Runny nose and sneezing, a common cold.
+{who} stayed at home with a cold {since}.
+A cold was going around, probably a virus.
+Rest and fluids for the cold.
+{who} picked the {kin} up and caught the cold too.
 ==
 {who} picked up a cold from the {kin}.
 Runny nose {since}, it looks like a cold.
@@ -311,6 +396,14 @@ The {part} is pale, cold and without pulse.
 {who} fell into cold water {time}.
 The blanket was cold and wet.
 Keep the sample cold on ice.
+The {part} is cold and the pulse is weak.
+The feet feel cold and clammy.
+Wet and cold after an hour in the rain.
+Cold water was poured on the {side} {part}.
+The house is cold, the heating is broken.
+Ice and cold packs help the {part}.
+The skin below the {part} is pale and cold.
+A cold and dry wind on the skin.
 ==
 The {part} was cold and pale below the cast.
 {who} put cold water on the burn.
@@ -336,6 +429,14 @@ The date of discharge is not yet known.
 Medication at discharge: {drug}.
 discharge from the {ward} on Friday.
 {who} asked for early discharge against advice.
+The {nurse} wrote the discharge letter, transport is booked.
+After discharge {who_low} lives at home with the {kin}.
+{who} is fit for discharge home with follow up.
+Plan: discharge to the nursing home tomorrow.
+{drug} for {n} days after the discharge.
+The {kin} was told the date of discharge.
+discharge on Monday, clinic in {n} weeks.
+Early discharge is planned by the {nurse}.
 ==
 Fit for discharge tomorrow, the {kin} was told.
 {nurse} to write the discharge summary today.
@@ -359,6 +460,14 @@ The dressing was wet with discharge.
 Pus and discharge from the incision.
 Brown discharge with a bad smell.
 The incision is red with purulent discharge.
+Redness of the wound and clear discharge.
+The swab of the wound discharge was sent.
+Both eyes are sticky with yellow discharge.
+Bloody discharge soaked the dressing.
+Thick green discharge and a foul smell.
+Discharge like pus from the {side} {part}.
+The nose is red with watery discharge.
+Purulent discharge was found around the incision.
 ==
 Green discharge from the {side} ear, swab taken.
 The dressing was soaked with bloody discharge.
@@ -384,6 +493,14 @@ The drain came out by accident.
 A drain with suction was sewn to the skin.
 Dressing at the drain changed by the {nurse}.
 The tube of the drain was flushed.
+The drain was taken out and the site is clean.
+{n} ml of fluid in the drain {since}.
+The {nurse} flushed the drain, a clot came out.
+The drain on the {side} was sewn in place.
+Output of the chest drain is low.
+The surgical drain stays for {n} days.
+After the operation a drain was in the {part}.
+Suction was put on the chest drain.
 ==
 {n} ml came from the drain {time}.
 The {side} chest drain is bubbling again.
@@ -407,6 +524,14 @@ It was decided to drain the pus.
 Try to drain the cyst under local anesthesia.
 The veins drain into the liver.
 The surgeon wants to drain the collection.
+They had to drain the deep abscess.
+The abscess was opened, it will drain.
+It was hard to drain the fluid.
+The {nurse} made an incision to drain the pus.
+We could drain the joint with a needle.
+The plan is to drain the bladder.
+They try to drain the collection of the {part}.
+The cyst of the {side} {part} needs to drain.
 ==
 The surgeon had to drain the pus from the {part}.
 They will drain the bladder with a catheter.
@@ -432,6 +557,14 @@ The antibody was positive at a high titer.
 The viral test turned positive {time}.
 Two of three samples are positive.
 HIV test positive, confirmed by the laboratory.
+The laboratory reported a positive sample.
+A swab from the {part} came back positive.
+The screening test turned positive for {bug}.
+The repeat sample was positive.
+A positive urine test was called in by the laboratory.
+The influenza test was positive {time}.
+Stool and urine are positive for {bug}.
+The troponin came back positive.
 ==
 The sample from the {part} was positive for {bug}.
 The laboratory called with a positive result.
@@ -455,6 +588,14 @@ The talk ended on a positive note.
 A warm and positive relationship with the {kin}.
 {who} is motivated and positive about rehab.
 The feedback of the {kin} was positive.
+{who} spoke with hope and is positive.
+Positive thoughts about the future help {who_low}.
+{who} is cheerful and has positive feelings.
+The therapist found {who_low} calm and positive.
+Support from the {kin} keeps {who_low} positive.
+The {nurse} is positive about the therapy.
+A positive relationship with the therapist.
+Mood and attitude are positive.
 ==
 {who} is calm and positive about therapy.
 The {kin} has a positive and cheerful outlook.
@@ -480,6 +621,14 @@ The antibody was negative at a low titer.
 The viral test turned negative {time}.
 Two of three samples are negative.
 HIV test negative, confirmed by the laboratory.
+The laboratory reported a negative sample.
+A swab from the {part} came back negative.
+The screening test turned negative for {bug}.
+The repeat sample was negative.
+A negative urine test was called in by the laboratory.
+The influenza test was negative {time}.
+Stool and urine are negative for {bug}.
+The troponin came back negative.
 ==
 The sample from the {part} was negative for {bug}.
 The laboratory called with a negative result.
@@ -503,6 +652,14 @@ The talk ended on a negative note.
 A tense and negative relationship with the {kin}.
 {who} is tired and negative about rehab.
 The feedback of the {kin} was negative.
+{who} spoke without hope and is negative.
+Negative thoughts about the future trouble {who_low}.
+{who} is sad and has negative feelings.
+The therapist found {who_low} tense and negative.
+Comments from the {kin} keep {who_low} negative.
+The {nurse} is negative about the therapy.
+A negative relationship with the therapist.
+Mood and attitude are negative.
 ==
 {who} is anxious and negative about therapy.
 The {kin} has a negative and sad outlook.
@@ -528,6 +685,14 @@ The culture of the swab was contaminated.
 Final culture: {bug}.
 Two sets of blood culture were drawn.
 Growth in the culture after {n} hours.
+The tip of the catheter was sent for culture.
+Antibiotics were given before the culture was drawn.
+The laboratory reports growth of {bug} in the culture.
+A second culture is sensitive to {drug}.
+No growth in the sputum culture.
+We wait for the final culture and sensitivity.
+The urine culture was contaminated.
+culture of the {part} wound: {bug}.
 ==
 The sputum culture grew {bug} {time}.
 A wound culture was sent before {drug}.
@@ -551,6 +716,14 @@ Training on culture and language for staff.
 Religion and culture were discussed with the {kin}.
 A culture of blame in the team.
 The culture at work is stressful.
+The {kin} knows the customs and the culture.
+{who} spoke about food and culture at home.
+Religion, music and language belong to the culture.
+The staff respected the culture of the {kin}.
+Open talk is part of the culture of the team.
+Staff training: culture and customs.
+The safety culture of the team was discussed.
+The interpreter is from the same culture.
 ==
 The {kin} spoke about religion in their culture.
 The interpreter knows the language and culture.
@@ -576,6 +749,14 @@ The lead shows good sensing and threshold.
 Rhythm strip from lead two.
 The monitor reads lead off.
 Fracture of the pacing lead on the film.
+A tracing of lead two was sent.
+The monitor alarm: one lead is off the chest.
+ST depression in the chest lead.
+The atrial lead of the pacemaker is loose.
+The {nurse} put a new lead on the skin.
+The threshold of the ventricular lead is high.
+The film shows the pacing lead in place.
+The lead was fixed, capture is good.
 ==
 The pacing lead lost capture {time}.
 ST depression in one lead of the ECG.
@@ -599,6 +780,14 @@ Screening of children for lead.
 The lead level fell after chelation.
 The old house has lead pipes.
 Exposure to lead and arsenic at the plant.
+The children were exposed to lead in the paint.
+The blood has a toxic level of lead.
+Old pipes, lead in the water.
+Dust of lead from the battery plant.
+Poisoning with lead and mercury.
+{who} was given chelation because of lead.
+Paint with lead in an old house.
+A high level of lead was found in the child.
 ==
 The water of the old house contains lead.
 {who} has a high lead level from paint.
@@ -624,6 +813,14 @@ Hemoglobin is stable after the operation.
 The lesion is stable on MRI.
 Oxygen is stable on room air.
 The heart rate stays stable with {drug}.
+Blood pressure and pulse were stable {since}.
+The scan is stable, no new lesion.
+{who} is comfortable, vital signs are stable.
+Renal function and weight remain stable.
+The nodes are stable on CT.
+Stable after the operation, transfer planned.
+Heart rhythm is stable on {drug}.
+Oxygen and hemoglobin are stable.
 ==
 The weight and blood pressure are stable.
 Overnight the condition was stable.
@@ -647,6 +844,14 @@ Straw from the stable in the wound.
 The stable door hit the {side} {part}.
 {who} was found in the stable by the {kin}.
 Farm work, mostly in the stable with animals.
+The ponies and the horse are in the stable.
+{who} feeds the animals in the stable.
+The floor of the stable is wet, {who_low} fell.
+Hay and straw on the stable floor.
+The {kin} has a farm with a stable.
+The door of the old stable is broken.
+Kicked in the {part} by a horse in the stable.
+{who} slept in the stable on the hay.
 ==
 A horse kicked {who_low} in the stable.
 Dust and straw in the stable on the farm.

@@ -75,7 +75,7 @@ checks.setup()
 #
 # `emilyalsentzer/Bio_ClinicalBERT` (Alsentzer et al., 2019) is BERT-base, trained further on biomedical papers and
 # then on the notes of MIMIC-III. If the Hugging Face hub answers within seconds, that model is loaded. If not, you get
-# a small clinical BERT that ships with the course: 2 layers, width 128, trained for a few CPU minutes on
+# a small clinical BERT that ships with the course: 3 layers, width 128, trained for some CPU minutes on
 # *generated* notes. Tokenizer and model have the same interface, so every line below works with both; the cell
 # says which one you have.
 #
@@ -919,6 +919,7 @@ with checks.hidden("layer_probe"):
 # %% [markdown]
 # The sentences for the probe come with their truth. Neither their templates nor their findings (stated so) were in the text on which the
 # shipped model was trained: *syncope*, *tinnitus* and the others occur there only in neutral sentences such as "A leaflet about syncope was handed out".
+# The cues and most other words do occur there, in other sentences: nobody can know a word that they never met.
 
 # %%
 N_PROBE = 480 if IS_SHIPPED else 160
@@ -927,17 +928,21 @@ for i in (0, 1, 2, 3):
     print("negated " if probed.negated[i] else "asserted", probed.texts[i])
 
 
-def first_pieces(texts: list[str], starts: np.ndarray) -> torch.Tensor:
-    """States of all layers at the piece that begins at each start: ``(layers + 1, N, D)``."""
+def word_states(texts: list[str], starts: np.ndarray, ends: np.ndarray) -> torch.Tensor:
+    """Mean state of all layers over the pieces from start to end: ``(layers + 1, N, D)``."""
     columns = []
-    for note, start in zip(texts, starts, strict=True):
-        piece = tokenizer(note).char_to_token(int(start))
-        columns.append(text.token_states(note, tokenizer, model)[:, piece])
+    for note, start, end in zip(texts, starts.tolist(), ends.tolist(), strict=True):
+        encoded = tokenizer(note)
+        pieces = slice(encoded.char_to_token(start), encoded.char_to_token(end - 1) + 1)
+        columns.append(text.token_states(note, tokenizer, model)[:, pieces].mean(1))
     return torch.stack(columns, 1)
 
 
-finding_states = first_pieces(probed.texts, probed.start)
+finding_states = word_states(probed.texts, probed.start, probed.end)
 print("states of the findings:", tuple(finding_states.shape))
+
+# %% [markdown]
+# Your `layer_probe` decides what is held out. Three choices, from strict to careless:
 
 # %% tags=["needs-answer"]
 negated = probed.negated.astype(int)
@@ -950,32 +955,79 @@ pictures.accuracy_by_layer(
     curves, chance=0.5, title="Negated or asserted, from the finding's vector"
 )
 plt.show()
-static, strict = curves["templates held out"]["accuracy"].iloc[[0, -1]]
-claim("negation_static", static)
-claim("negation_new_templates", strict)
+strict = curves["templates held out"]["accuracy"].iloc[-1]
+claim("negation_few_templates", strict)
 claim("negation_new_findings", curves["findings held out"]["accuracy"].iloc[-1])
 claim("negation_leak", curves["nothing held out"]["accuracy"].iloc[-1] - strict)
 
 # %% [markdown]
 # *Three lines of accuracy by layer beside a dashed line at one half.* At layer 0 a finding has seen no other word, and the probe guesses. One block later the probe is right on most sentences
-# about findings it never met, as long as it knows the sentence's *template*. On templates that are new to the probe as well, much of the gain is gone: this small model has
-# brought the cue to the finding, but in a form that differs from phrase to phrase. Had you split the rows at random, you would have reported the top line. A model of two layers is no judge of what large ones
-# can do; run the cell with Bio_ClinicalBERT when you have a network.
+# about findings it never met, as long as it knows the sentence's *template*; on other templates it is right less often. Had you split the rows at random, you would have reported the top line.
 #
-# Now the two senses of eight words, the same way: templates that the model has not read, each on one side of the split.
+# But who is to blame for the gap, the model or the probe? With 40 templates in all, a probe for 128 dimensions learns from about 30, too few to tell "negated" from "one of these phrases".
+# So give the probe more to learn from: the corpus's own templates, over a hundred, with other findings. It is then tested on templates *and* findings that are new to the model and to the probe.
 
 # %%
-sense_states, senses = {}, {}
-for word in corpus.AMBIGUOUS_WORDS:
-    senses[word] = corpus.make_sense_sentences(word, 128 if IS_SHIPPED else 48, random_state=SEED)
-    sense_states[word] = first_pieces(senses[word].texts, senses[word].start)
-    print(f"{word:10}", " | ".join(senses[word].texts[:2]))
+known = corpus.make_assertion_sentences(2 * N_PROBE, random_state=SEED + 1, held_out=False)
+known_states = word_states(known.texts, known.start, known.end)
 
-# %% tags=["needs-answer"]
-tables = {
-    word: layer_probe(list(sense_states[word]), senses[word].sense, senses[word].template, SEED)
-    for word in corpus.AMBIGUOUS_WORDS
-}
+
+def fit_here_test_there(here, labels_here, there, labels_there) -> pd.DataFrame:
+    """Accuracy by layer of a linear probe that is fitted on some sentences and tested on others."""
+    probe = make_pipeline(StandardScaler(), LogisticRegression(C=0.01, max_iter=1000))
+    scores = [
+        probe.fit(a, labels_here).score(b, labels_there) for a, b in zip(here, there, strict=True)
+    ]
+    return pd.DataFrame({"layer": range(len(scores)), "accuracy": scores})
+
+
+everything_new = fit_here_test_there(known_states, known.negated, finding_states, probed.negated)
+pictures.accuracy_by_layer(
+    {"templates and findings new": everything_new}, chance=0.5, title="More templates to learn from"
+)
+plt.show()
+claim("negation_static", everything_new["accuracy"].iloc[0])
+claim("negation_new_templates", everything_new["accuracy"].iloc[-1])
+
+# %% [markdown]
+# *One line of accuracy by layer.* The vectors did hold more than the first probe could find: a low accuracy may be the probe's fault, a high one cannot be. Which templates still fail?
+
+# %%
+last_probe = make_pipeline(StandardScaler(), LogisticRegression(C=0.01, max_iter=1000))
+last_probe.fit(known_states[-1], known.negated)
+outcome = pd.DataFrame(
+    {
+        "right": last_probe.predict(finding_states[-1]) == probed.negated,
+        "template": probed.template,
+        "negated": probed.negated,
+        "for example": probed.texts,
+    }
+)
+outcome.groupby("template").agg(
+    {"negated": "first", "right": "mean", "for example": "first"}
+).sort_values("right").head(6).round(2)
+
+# %% [markdown]
+# A table of the six hardest templates, the fraction right and an example of each. Cues *behind* the finding, and two that cancel each other
+# ("could not be ruled out"), are what small models and rule systems find hardest. And this is a model of three layers on generated text: what a large one can do, run the cells
+# with Bio_ClinicalBERT to see when you have a network.
+#
+# Now the two senses of eight words, tested the same way: the probe is fitted on the corpus's own sentences and tested on sentences that neither model nor probe has read.
+
+# %%
+sense_states, senses, tables = {}, {}, {}
+for word in corpus.AMBIGUOUS_WORDS:
+    states_of = {}
+    for held_out, n in ((False, 200), (True, 128)):
+        data = corpus.make_sense_sentences(
+            word, n if IS_SHIPPED else n // 3, random_state=SEED, held_out=held_out
+        )
+        states_of[held_out] = data, word_states(data.texts, data.start, data.start + len(word))
+    (old, old_states), (senses[word], sense_states[word]) = states_of[False], states_of[True]
+    tables[word] = fit_here_test_there(
+        old_states, old.sense, sense_states[word], senses[word].sense
+    )
+    print(f"{word:10}", " | ".join(senses[word].texts[:2]))
 pictures.accuracy_by_layer(tables, chance=0.5, title="Which of two senses does a word have?")
 plt.show()
 last = [table["accuracy"].iloc[-1] for table in tables.values()]
@@ -984,8 +1036,8 @@ claim("senses_contextual", np.mean(last))
 claim("senses_contextual_worst", np.min(last))
 
 # %% [markdown]
-# *A line for each word.* A static vector cannot do better than guess (below one half only means that the position, its only clue,
-# misleads on new templates). For some words the contextual vectors separate the senses nearly always, for others hardly better than by guessing: "contextual" is not a
+# *A line for each word.* A static vector cannot do better than guess (what differs from one half comes from the position, its only clue, and misleads as often as it helps).
+# One block later most words are told apart in most sentences, but not every word equally well: "contextual" is not a
 # property that a model has or lacks, it is something to measure word by word.
 #
 # And a map: the vectors of all eight words in both senses, laid out in the plane by t-SNE, which keeps neighbours together
@@ -1177,7 +1229,7 @@ for q in (3, 5):
 #
 # Models trained on notes are trained on people. A model can remember a rare string that it has read often enough, and a model that is
 # published cannot be called back. To see it without harming anybody, twenty invented secrets were planted in the corpus of the shipped model:
-# "The record number of *name* is 4 7 1 9.", each 0, 1, 10, 50 or 200 times among about 20,000 notes (Carlini et al., 2019, call them *canaries*). If the model has
+# "The record number of *name* is 4 7 1 9.", each 0, 1, 10, 50 or 200 times among about 30,000 notes (Carlini et al., 2019, call them *canaries*). If the model has
 # learned nothing, the true number ranks somewhere among the 10,000 possible ones. *Exposure* is $\log_2 10{,}000 - \log_2 \text{rank}$, in bits:
 # about 1.4 for a guess on average, 13.3 when the true number comes first.
 

@@ -30,7 +30,7 @@ def test_same_seed_same_notes(notes):
 
 
 def test_checksums_of_the_integers(notes):
-    assert digest(notes.note, notes.finding, notes.negated) == "cbed23ba988e0996"
+    assert digest(notes.note, notes.finding, notes.negated) == "a379390b6dc84e2e"
     data = corpus.make_assertion_sentences(50, random_state=1)
     assert digest(data.start, data.end, data.finding, data.template) == "cbbf4c3dffa61e7b"
 
@@ -62,6 +62,27 @@ def test_held_out_sentences_are_not_in_the_corpus():
         kept = {line for _, lines in senses.values() for line in lines}
         assert len(senses) == 2
         assert not shown & kept
+
+
+def test_no_note_holds_a_sentence_kept_back(notes):
+    pattern = corpus.kept_back_sentences()
+    kept_back = [*corpus.make_assertion_sentences(200, random_state=2).texts]
+    for word in corpus.AMBIGUOUS_WORDS:
+        kept_back += corpus.make_sense_sentences(word, 40, random_state=2).texts
+    assert all(pattern.search(sentence) for sentence in kept_back)
+    assert not [text for text in notes.texts if pattern.search(text)]
+
+
+def test_forms_agree_with_what_the_notes_state(notes):
+    checked = 0
+    for number, text in enumerate(notes.texts):
+        stated = notes.note == number
+        for f, negated in zip(notes.finding[stated], notes.negated[stated], strict=True):
+            for name in corpus.ALL_FINDINGS[f]:
+                for status in re.findall(rf"\b{name} (yes|present|active|no|absent|none)\b", text):
+                    checked += 1
+                    assert (status in ("no", "absent", "none")) == negated
+    assert checked > 50
 
 
 @pytest.mark.parametrize("held_out", [True, False])
