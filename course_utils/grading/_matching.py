@@ -139,6 +139,8 @@ class _Aligner:
         self._edited()
         self._similar()
         self._prose()
+        for index in [index for index, found in self.found.answers.items() if not found]:
+            del self.found.answers[index]
         for i, text in enumerate(self.texts):
             if i not in self.done and text.strip():
                 self.found.foreign[i] = text
@@ -275,6 +277,9 @@ class _Aligner:
         elif claim is not None and claim.role == "written" and rest.strip():
             self._candidate(claim, Candidate(i, rest, True, not inside))
         elif inside and rest.strip() and not self._belongs_to_written(i, rest, inside):
+            if len(inside) == 1:
+                self._settle(i, inside[0], "edited")
+                return
             self.found.foreign[i] = rest
         for slot in inside:
             self._settle(i, slot, "merged")
@@ -316,6 +321,8 @@ class _Aligner:
         """First and last submitted cell between those that are the slot's neighbours."""
         at = {s: i for s, (i, _) in self.found.fixed.items()}
         for s, found in self.found.answers.items():
+            if not found:
+                continue
             at.setdefault(s, next((c.at for c in found if c.own), found[0].at))
         before = [s for s in at if s < slot.index]
         after = [s for s in at if s > slot.index]

@@ -83,7 +83,8 @@ class _Repair:
 
     def run(self) -> Repaired:
         self.found = align(self.cells, self.release)
-        if not self.found.fixed and not self.found.answers:
+        roles = {self.release.slots[i].role for i in self.found.answers}
+        if not self.found.fixed and "answer" not in roles:
             raise NotANotebook("no cell of it belongs to this assignment")
         self.extra = dict(self.found.foreign)
         for slot in self.release.slots:
@@ -242,10 +243,10 @@ class _Repair:
             self.repairs.append("The missing kernelspec was restored.")
 
     def _look_at_metadata(self) -> None:
-        for cell in self.cells:
+        for i, cell in enumerate(self.cells):
             known = self.release.marks.get(cell.grade_id or "")
             meta = cell.nbgrader
-            if cell.grade_id and known is None:
+            if cell.grade_id and known is None and i in self.extra:
                 self.flags.append(
                     f"A cell carries the nbgrader id {cell.grade_id[:60]!r}, which the release "
                     "does not have; it is not graded."
