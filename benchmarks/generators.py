@@ -1,4 +1,4 @@
-"""Data generators: samples a second, a loop over samples, and NeuroKit2's time in units of ours."""
+"""Data generators: samples a second, and NeuroKit2's time in units of ours."""
 
 from __future__ import annotations
 
@@ -33,34 +33,7 @@ def measure() -> dict[str, float]:
         "chest films, thousands a second": 1 / films,
         "ECG of 10 s at 250 Hz, thousands a second": 0.001 / ecg,
     }
-    return values | loop_ratios() | neurokit_ratios(ecg)
-
-
-def loop_ratios(n: int = 200) -> dict[str, float]:
-    """Time of ``n`` calls for one sample each, in units of one call for ``n`` samples."""
-    from course_utils.data.ecg import make_ecg
-    from course_utils.data.icu import make_icu_stays
-    from course_utils.data.notes import make_clinical_notes
-    from course_utils.data.patients import make_patients
-    from course_utils.data.radiology import make_chest_films
-
-    generators: dict[str, Callable[[int, int], object]] = {
-        "make_clinical_notes": lambda n, seed: make_clinical_notes(n, random_state=seed),
-        "make_chest_films": lambda n, seed: make_chest_films(n, random_state=seed),
-        "make_ecg": lambda n, seed: make_ecg(n, random_state=seed),
-        "make_patients": lambda n, seed: make_patients(n, random_state=seed),
-        "make_icu_stays": lambda n, seed: make_icu_stays(n, random_state=seed),
-    }
-    ratios = {}
-    for name, make in generators.items():
-        together = seconds(lambda make=make: make(n, 0))
-        start = time.process_time()
-        for seed in range(n):
-            make(1, seed)
-        ratios[f"{name}: {n} calls for one / one call for {n}"] = (
-            time.process_time() - start
-        ) / together
-    return ratios
+    return values | neurokit_ratios(ecg)
 
 
 def neurokit_ratios(ecg: float) -> dict[str, float]:
