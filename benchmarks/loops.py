@@ -13,7 +13,7 @@ def cpu_seconds(make: Callable[[], object]) -> float:
     return time.process_time() - start
 
 
-def measure(n: int = 200) -> dict[str, float]:
+def measure(n: int = 100) -> dict[str, float]:
     """Time of ``n`` calls for one sample each, in units of one call for ``n`` samples."""
     from course_utils.data.ecg import make_ecg
     from course_utils.data.icu import make_icu_stays
