@@ -24,7 +24,7 @@
 # | 4-6 Three warm-ups: broadcasting, a masked softmax, dot products | 8 |
 # | 7 Where you stand | 1 |
 #
-# **About 15 minutes; running it takes less than two seconds of computing.** You need to read a little Python; PyTorch is explained as it comes. A *tensor* is an array of numbers, and its
+# **About 15 minutes; running it takes a few seconds of computing.** You need to read a little Python; PyTorch is explained as it comes. A *tensor* is an array of numbers, and its
 # *shape*, say `(T, S)`, is its list of sizes. The letters mean the same everywhere in the course:
 #
 # | letter | stands for | letter | stands for |

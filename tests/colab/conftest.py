@@ -1,13 +1,9 @@
 """A course as students get it: released, for a public repository and without one."""
 
-from pathlib import Path
-
 import pytest
+from student_release import REF, REPO, ROOT
 
 from course_utils.grading.publish import publish
-
-ROOT = Path(__file__).resolve().parents[2]
-REPO, REF = "someone/attention", "v1"
 
 
 @pytest.fixture(scope="session")

@@ -6,7 +6,7 @@ import subprocess
 from types import SimpleNamespace
 
 import pytest
-from conftest import ROOT
+from student_release import ROOT
 
 from course_utils.grading.common_cells import NEEDS, install_cell, stamp_release
 from course_utils.grading.source import notebook_names, read_source

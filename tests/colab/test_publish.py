@@ -15,7 +15,7 @@ from pathlib import Path
 import nbformat
 import pytest
 import yaml
-from conftest import REF, REPO, ROOT
+from student_release import REF, REPO, ROOT
 
 from course_utils.grading.build import execute
 from course_utils.grading.publish import publish
