@@ -1,5 +1,5 @@
 """Mistake: a fixed height on the 0-1 scaled lead
-Message: the marks lie +32 ms off
+Message: upside down the R wave
 """
 
 def detect_r_peaks(signal, sampling_rate):
