@@ -1884,7 +1884,8 @@ _ = claims.claim(NOTEBOOK, "split_leak_change", abs(values[2] - values[0]))
 #
 # ### 8.1 Attention, layer by layer and head by head
 #
-# What does one patient's risk rest on? We take the test patient with the most planted causes among those who died. First the
+# What does one patient's risk rest on? Of the test patients who died with three and more planted causes we take the one whom the model
+# gave the highest risk. First the
 # encoder's attention in each layer (mean over heads), and what the seed calls *local* attention: the share that an event keeps
 # for itself. (Its *global* attention, the mean of all entries, is 1/T in every layer of every model: rows sum to one.)
 
@@ -1898,8 +1899,8 @@ planted_here = (
     .to_numpy()
 )
 length = sequences.lengths[rows["test"]].numpy()
-candidate = np.where((outcome[test] == 1) & (length < 60), planted_here[test], -1)
-chosen = int(test[np.argmax(candidate)])
+candidate = (outcome[test] == 1) & (length < 60) & (planted_here[test] >= 3)
+chosen = int(test[np.argmax(np.where(candidate, risks["transformer"], -1))])
 stay = sequences.batch([chosen], DEVICE)
 names = sequences.event_texts(chosen)
 hours = stay["minutes_since_admission"][0].cpu().numpy() / 60
