@@ -30,7 +30,7 @@
 # | 8 Why? | `explain_stay`, `deletion_curve` | 13 |
 # | 9 In words | a written answer | 5 |
 #
-# About 3 hours of your time. The computer works for about four minutes on one core of a laptop, all cells together. Every
+# About 3 hours of your time. The computer works for two to four minutes on one core of a laptop, all cells together. Every
 # exercise stands alone: cells further down use the library's version of a piece, or say in one line which exercise they wait for.
 
 # %% tags=["install"]
@@ -365,7 +365,8 @@ by_query = connection.sql(EVENT_UNION_SQL).df()
 print(f"{len(by_query):,} events of {by_query['stay_id'].nunique():,} stays")
 planted = stays.causes.dropna(subset="event_text")
 stay_id = planted["stay_id"].value_counts().index[0]
-named = planted[planted["stay_id"] == stay_id].set_index("event_text")["cause"].to_dict()
+here = planted[planted["stay_id"] == stay_id]
+named = here.set_index(["event_text", "minutes_since_admission"])["cause"].to_dict()
 _ = icu_plots.stay_timeline(
     by_query[by_query["stay_id"] == stay_id],
     highlight=named,
@@ -1303,7 +1304,8 @@ _ = plots.heat_map(
 )
 
 # %% [markdown]
-# *At the first batch every event has about the same weight. Training moves it to a few of them.*
+# *One row a snapshot. The weights move while the model trains, from chance to something learned; whether they end on the events that
+# mattered is a question for part 8.*
 #
 # ### 5.1 An interrupted run goes on as if nothing had happened
 #
@@ -1707,7 +1709,6 @@ for ax, m in zip(axes, measures, strict=True):
         high=high,
         xlabel=m,
         reference=base[m],
-        reference_label="without a model",
         xlim=(0, 1) if m != "Brier" else (0, 0.16),
         ax=ax,
     )
@@ -1724,7 +1725,7 @@ claims.claim(NOTEBOOK, "transformer_auroc", scores.loc["transformer", "AUROC"][0
 _ = claims.claim(NOTEBOOK, "boosting_auroc", scores.loc["gradient boosting", "AUROC"][0])
 
 # %% [markdown]
-# *Three measures with 95 % intervals over resampled test patients; the line is what a constant prediction gets. Lower is better
+# *Three measures with 95 % intervals over resampled test patients; the dashed line is what a constant prediction gets. Lower is better
 # for the Brier score.*
 #
 # Intervals of two models overlap easily, although both were tested on the *same* patients. The paired comparison resamples
@@ -1808,14 +1809,13 @@ plots.bars(
     xlabel="AUROC",
     xlim=(0.4, 1.0),
     reference=scores.loc["transformer", "AUROC"][0],
-    reference_label="all test patients",
     ax=plt.subplots(figsize=(8, 4.6))[1],
 )
 subgroups.round(2)
 
 # %% [markdown]
-# *AUROC by subgroup with 95 % intervals; groups with fewer than five deaths are left out. Mean risk beside mortality shows over-
-# and underestimation.*
+# *AUROC by subgroup with 95 % intervals, the dashed line for all test patients; groups with fewer than five deaths are left out. Mean
+# risk beside mortality shows over- and underestimation.*
 #
 # ### 7.4 The same model with two leaks
 #
@@ -1869,15 +1869,14 @@ plots.bars(
     xlabel="AUROC on test patients",
     xlim=(0.5, 1.0),
     reference=scores.loc["true risk (ceiling)", "AUROC"][0] if MIMIC_FOLDER is None else None,
-    reference_label="true risk",
 )
 claims.claim(NOTEBOOK, "leak_gain", values[1] - values[0])
 _ = claims.claim(NOTEBOOK, "split_leak_change", abs(values[2] - values[0]))
 
 # %% [markdown]
-# *The time to the final event lifts the AUROC, and at the bedside nobody can compute it: the model has learned that stays of the
-# dying end soon. Scaling on everyone changes the AUROC by no more than noise. Both are found by `find_leaks`, only one by
-# looking at the score.*
+# *The dashed line is the true risk. The time to the final event lifts the AUROC, and at the bedside nobody can compute it: the model has
+# learned that stays of the dying end soon. Scaling on everyone changes the AUROC by no more than training once more does. Both are found
+# by `find_leaks`, only one by looking at the score.*
 
 # %% [markdown]
 # ## 8 Why?
@@ -2520,7 +2519,7 @@ _ = ax.legend()
 # %% [markdown]
 # *Mean predicted risk as events are removed, most important first. The faster a curve falls, the more of the risk stood on its first
 # events. "True effect" is the ranking that a perfect explanation of the data would give; that ablation falls even faster shows that it
-# explains the model. At the far right no event is left: the model has hardly ever seen such a stay, and its answer there means nothing.
+# explains the model. Attention's ranking is hardly better than chance, or worse. At the far right no event is left: the model has hardly ever seen such a stay, and its answer there means nothing.
 # Removing is a test with a price: what is left is less and less like a patient.*
 #
 # ### 8.6 In a fresh process
