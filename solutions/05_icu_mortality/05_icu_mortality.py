@@ -1749,8 +1749,8 @@ _ = claims.claim(NOTEBOOK, "margin_over_best_peer", scores.loc["transformer", "A
 # %% [markdown]
 # Both peers know that a lactate of 6.1 was measured and that a ventilator was used. Only the sequence model can see that the ventilator
 # came on the *second day*; but it has to learn everything, what a lactate is included, from some two hundred deaths. A table made by
-# someone who knows what to count is a strong peer with so few, and the comparison is worth more than the name of the model. With ten
-# thousand stays (`make bench` trains on them) the order of the models may change: more patients pay most for the model that assumes least.
+# someone who knows what to count is a strong peer with so few, and the comparison is worth more than the name of the model. `make bench`
+# repeats it with 16,000 stays, and `docs/performance.md` keeps what came out: more patients pay most for the model that assumes least.
 
 # %% [markdown]
 # ### 7.2 Calibration
