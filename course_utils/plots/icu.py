@@ -23,7 +23,7 @@ def _axes(ax: Axes | None, figsize: tuple[float, float]) -> Axes:
 def stay_timeline(
     events: pd.DataFrame,
     *,
-    highlight: Mapping[str, str] | None = None,
+    highlight: Mapping[tuple[str, float], str] | None = None,
     title: str | None = None,
     ax: Axes | None = None,
 ) -> Axes:
@@ -34,19 +34,20 @@ def stay_timeline(
     events
         ``event_type, event_text, minutes_since_admission`` of one stay.
     highlight
-        Event text -> the name written at its mark.
+        (event text, minutes since admission) -> the name written at the mark of that event.
     """
     ax = _axes(ax, (8.0, 3.2))
     colours = sns.color_palette(PALETTE, len(EVENT_TYPES))
     for row, kind in enumerate(EVENT_TYPES):
         part = events[events["event_type"] == kind]
-        hours = part["minutes_since_admission"] / 60
-        ax.plot(hours, np.full(len(part), row), "|", ms=14, mew=1.5, color=colours[row])
-        for hour, text in zip(hours, part["event_text"], strict=True):
-            if highlight and text in highlight:
+        minutes = part["minutes_since_admission"]
+        ax.plot(minutes / 60, np.full(len(part), row), "|", ms=14, mew=1.5, color=colours[row])
+        for key in zip(part["event_text"], minutes, strict=True):
+            if highlight and key in highlight:
+                hour = key[1] / 60
                 ax.plot(hour, row, "o", ms=9, mfc="none", mec="black", mew=1.3)
                 ax.annotate(
-                    highlight[text],
+                    highlight[key],
                     (hour, row),
                     xytext=(0, 9),
                     textcoords="offset points",

@@ -15,8 +15,14 @@ from course_utils import explain
 from course_utils.data.icu import IcuStays, make_icu_stays
 from course_utils.data.icu_catalogue import EFFECTS
 from course_utils.data.mimic import SCHEMA, connect_mimic
-from course_utils.data.sequences import STATIC_NAMES, make_sequences
-from course_utils.icu_model import IcuRiskModel, IcuStepModel
+from course_utils.data.sequences import (
+    STATIC_NAMES,
+    count_table,
+    lab_numbers,
+    lab_values,
+    make_sequences,
+)
+from course_utils.icu_model import IcuRiskModel, IcuStepModel, risk_logits, train_risk_model
 
 CHECKSUM = "054ab65cf4011f8e"  # of stay_id, subject_id and outcome
 TABLES = [path.split("/")[1] for path in SCHEMA]
@@ -218,6 +224,84 @@ def test_sequences_keep_the_last_events() -> None:
             pd.DataFrame({"age": [1]}, index=[9]),
             {},
         )
+
+
+def some_events() -> pd.DataFrame:
+    texts = [
+        "Lactate 1.0 mmol/L",
+        "Lactate 3.0 mmol/L abnormal",
+        "Lactate >4.0 mmol/L abnormal",
+        "Calculated pCO2 41 mm Hg",
+        "52999 7",
+        "Insulin 2-10 UNIT SC",
+        "Lactate 8.0 mmol/L abnormal",
+    ]
+    kinds = ["lab"] * 5 + ["prescription", "lab"]
+    return pd.DataFrame(
+        {"stay_id": [1, 1, 1, 1, 1, 1, 2], "event_type": kinds, "event_text": texts},
+        index=range(10, 17),
+    )
+
+
+def test_laboratory_numbers() -> None:
+    found = lab_numbers(some_events())
+    assert found["item"].tolist()[:2] == ["Lactate", "Lactate"]
+    assert found["item"].tolist()[3:5] == ["Calculated pCO2", "52999"]
+    assert found["number"].tolist()[:2] == [1.0, 3.0]
+    assert found["number"].tolist()[3:5] == [41.0, 7.0]
+    assert found.loc[[12, 15]].isna().all(axis=None)
+
+
+def test_laboratory_values_are_scaled_on_the_given_stays() -> None:
+    events = some_events()
+    values = lab_values(events, [1])
+    np.testing.assert_allclose(values[[10, 11]], [-(0.5**0.5), 0.5**0.5])
+    np.testing.assert_allclose(values[16], 6 / 2**0.5)  # of mean 2 and deviation √2
+    assert (values[[12, 13, 14, 15]] == 0).all()
+    changed = events.assign(event_text=events["event_text"].str.replace("8.0", "80.0"))
+    assert lab_values(changed, [1])[10] == values[10]
+    assert lab_values(changed, [1])[16] == 8  # cut
+
+
+def test_count_table() -> None:
+    table = count_table(some_events(), pd.Index([2, 1, 3]))
+    assert table.index.tolist() == [2, 1, 3]
+    assert table["Lactate mmol/L abnormal"].tolist() == [1, 1, 0]
+    assert table["Lactate >4.0 mmol/L abnormal"].tolist() == [0, 1, 0]
+    assert table["Insulin 2-10 UNIT SC"].tolist() == [0, 1, 0]
+    assert table.loc[1, "Lactate: mean"] == 2.0
+    assert table.loc[1, "Lactate: last"] == table.loc[1, "Lactate: max"] == 3.0
+    assert table.loc[2, "Lactate: min"] == 8.0
+    assert table.loc[3, ["Lactate: mean", "52999: last"]].isna().all()
+
+
+def test_training_finds_the_event_that_kills() -> None:
+    rng = np.random.default_rng(0)
+    outcome = rng.integers(0, 2, 120)
+    events = pd.DataFrame(
+        {
+            "stay_id": np.repeat(np.arange(120), 4),
+            "event_type": "lab",
+            "event_text": np.where(
+                np.tile(np.arange(4) == 2, 120) & np.repeat(outcome, 4), "b", "a"
+            ),
+            "minutes_since_admission": np.tile([1.0, 2, 3, 4], 120),
+        }
+    )
+    static = pd.DataFrame(dict.fromkeys([n.split("=")[0] for n in STATIC_NAMES], "?"), range(120))
+    static = static.assign(age=60, outcome=outcome)
+    sequences = make_sequences(events, static, {"a": np.zeros(2), "b": np.ones(2)})
+    torch.manual_seed(0)
+    one = sequences.batch([0])
+    sizes = (one["events"].shape[-1], one["static"].shape[-1])
+    model = IcuRiskModel(*sizes, d_model=8, num_layers=1, num_heads=2, d_ff=8, dropout=0.0)
+    train, rest = torch.arange(80), torch.arange(80, 120)
+    history = train_risk_model(
+        model, sequences, train, rest, epochs=8, seed=0, lr=2e-2, show_progress=False
+    )
+    assert history["val_auroc"].iloc[-1] > 0.95
+    backwards = risk_logits(model, sequences, rest.flip(0))
+    np.testing.assert_allclose(risk_logits(model, sequences, rest), backwards[::-1], atol=1e-5)
 
 
 def test_models_ignore_padding_and_the_future() -> None:
