@@ -278,7 +278,7 @@ def cached_embeddings(
     embed: Embed | None = None,
     pooling: str = "mean of pieces",
     max_length: int | None = None,
-    batch_size: int = 64,
+    batch_size: int = 32,
     show_progress: bool = True,
 ) -> torch.Tensor:
     """Embed texts, computing only what is not yet on disk.
@@ -357,7 +357,7 @@ def _key(text: str, identity: list[Any]) -> str:
 
 
 def _place(store: Path, key: str) -> Path:
-    return store / key[:2] / f"{key}.npy"
+    return store / key[0] / f"{key}.npy"
 
 
 def _read(file: Path) -> np.ndarray | None:
@@ -378,9 +378,13 @@ def _write(file: Path, vector: np.ndarray) -> None:
     buffer = io.BytesIO()
     np.save(buffer, vector, allow_pickle=False)
     body = buffer.getvalue()
-    file.parent.mkdir(parents=True, exist_ok=True)
+    content = hashlib.blake2b(body, digest_size=16).digest() + body
     beside = file.with_name(f"{uuid.uuid4().hex}.part")
-    beside.write_bytes(hashlib.blake2b(body, digest_size=16).digest() + body)
+    try:
+        beside.write_bytes(content)
+    except FileNotFoundError:  # the first entry of its folder
+        file.parent.mkdir(parents=True, exist_ok=True)
+        beside.write_bytes(content)
     try:
         os.replace(beside, file)
     except PermissionError:  # Windows, while another process reads the same entry

@@ -50,7 +50,7 @@ def test_only_chosen_real_tokens_change(shipped, rows):
 
 
 def test_phrases_are_chosen_whole_and_replaced_by_their_kind(shipped, rows):
-    clean, phrases, ids, chosen = corrupted(shipped, rows)
+    clean, phrases, ids, chosen = corrupted(shipped, rows * 5)
     corrupt = maker.Corrupter(shipped[0], corpus.phrases(), HELD_OUT, 0)
     fates = {"masked": 0, "replaced": 0, "kept": 0}
     for row, spans in enumerate(phrases):
@@ -66,7 +66,7 @@ def test_phrases_are_chosen_whole_and_replaced_by_their_kind(shipped, rows):
             else:
                 fates["replaced"] += 1
                 assert corrupt.find(now) == [(0, end - start, kind)]
-    share = np.array([*fates.values()]) / sum(fates.values())
+    share = np.array([*fates.values()]) / sum(fates.values())  # some replace themselves by chance
     np.testing.assert_allclose(share, [0.5, 0.4, 0.1], atol=0.1)
 
 
