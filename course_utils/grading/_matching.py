@@ -213,26 +213,28 @@ class _Aligner:
         return fuzz.ratio(normal(text)[:COMPARED], slot.text[:COMPARED]) >= SIMILAR
 
     def _join(self) -> None:
-        """Put answers together whose cell was split."""
-        i = 0
-        while i < len(self.cells):
+        """Put answers together whose cell was split; other cells may have come between."""
+        for i in range(len(self.cells)):
             slot, k = self.claims[i], i + 1
-            while (
-                slot is not None
-                and slot.role == "answer"
-                and i not in self.done
-                and k < len(self.cells)
-                and k not in self.done
-                and self.cells[k].kind == "code"
-                and (self.claims[k] is None or self.claims[k] is slot)
-                and self._is_rest(i, k, slot)
-            ):
+            if slot is None or slot.role != "answer" or i in self.done:
+                continue
+            while (k := self._next(k)) < len(self.cells):
+                if (
+                    self.cells[k].kind != "code"
+                    or self.claims[k] not in (None, slot)
+                    or not self._is_rest(i, k, slot)
+                ):
+                    break
                 self.texts[i] = self.texts[i].rstrip("\n") + "\n" + self.texts[k].strip("\n")
                 self.texts[k] = ""
                 self._settle(k, slot)
                 self.found.joined.append(slot.index)
-                k += 1
-            i = k
+
+    def _next(self, k: int) -> int:
+        """The next cell from ``k`` on that has a text of its own."""
+        while k < len(self.cells) and (k in self.done or not self.texts[k].strip()):
+            k += 1
+        return k
 
     def _is_rest(self, i: int, k: int, slot: Slot) -> bool:
         if continues(self.texts[i], self.texts[k], slot.name):

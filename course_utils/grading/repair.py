@@ -136,8 +136,9 @@ class _Repair:
                 self.extra[other.at] = other.text
             elif helping:
                 self.before.setdefault(slot.index, []).append(helping)
-            if alike:
-                self.repairs.append(f"A copy of the answer to {name} was left out.")
+            kind = "A copy of the answer to" if alike else "An empty copy of the cell of"
+            if alike or normal(other.text) == slot.text:
+                self.repairs.append(f"{kind} {name} was left out.")
             return
         which = "later" if best.at > other.at else "earlier"
         if other.own or not other.whole:
@@ -228,7 +229,13 @@ class _Repair:
     def _say_what_marks_were_lost(self, found: Alignment) -> None:
         marks = retyped = 0
         places = [(s, i) for s, (i, how) in found.fixed.items() if how != "merged"]
-        places += [(s, c.at) for s, cs in found.answers.items() for c in cs if c.whole]
+        moved = set(found.moved_prose)
+        places += [
+            (s, c.at)
+            for s, cs in found.answers.items()
+            for c in cs
+            if c.whole and s not in moved and (c.own or not any(other.own for other in cs))
+        ]
         for s, i in places:
             slot, cell = self.release.slots[s], self.cells[i]
             if slot.name and cell.grade_id != slot.name:
@@ -238,6 +245,9 @@ class _Repair:
             self.repairs.append(f"{_count(marks, 'cell')} got lost nbgrader metadata back.")
         if retyped:
             self.repairs.append(f"{_count(retyped, 'cell')} of another type changed back.")
+        old = [c for c in self.cells if c.grade_id and c.nbgrader.get("schema_version") != 3]
+        if old:
+            self.repairs.append(f"{_count(len(old), 'cell')} of another nbgrader schema restored.")
         kernel = self.reading.metadata.get("kernelspec")
         if not isinstance(kernel, dict) or not kernel.get("name"):
             self.repairs.append("The missing kernelspec was restored.")

@@ -219,6 +219,15 @@ def test_another_assignment_is_known_by_its_content(place):
     assert OTHER in record["reason"]
 
 
+def test_other_assignments_in_their_own_folders_are_no_attempts(place):
+    place.put(f"submitted/anna/{NAME}/{NAME}.ipynb", ONE)
+    place.put(f"submitted/anna/{OTHER}/{OTHER}.ipynb", WRONG)
+    place.put(f"submitted/ben/{OTHER}/{OTHER}.ipynb", WRONG)
+    summary = place.collect()
+    assert summary.students == ["anna"]
+    assert [r["status"] for r in summary.records].count("ignored") == 2
+
+
 # ---- again
 
 
