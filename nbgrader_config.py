@@ -59,3 +59,4 @@ c.ExecuteAnswers.timeout = 120
 c.ExecuteAnswers.allow_errors = True
 
 c.GenerateFeedback.preprocessors = [GetGrades, HideChecks, CSSHTMLHeaderPreprocessor]
+c.ExportApp.plugin_class = "course_utils.grading.export.CsvExport"
