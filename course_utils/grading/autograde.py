@@ -143,8 +143,8 @@ def autograde(
     waiting = []
     for submission in submissions:
         known = results.get(submission.student)
-        done = known and known["fingerprint"] == submission.fingerprint(checks)
-        if done and not again:
+        fresh = known is not None and known["fingerprint"] == submission.fingerprint(checks)
+        if known is not None and fresh and not again:
             book.record(submission, known)
         elif submission.notebook is None:
             book.record(submission, _failed(assignment, submission.reason), again=True)
@@ -328,7 +328,9 @@ def _the_judge(
 ) -> Any:
     """Return this worker's judge of an assignment, kept from task to task: it starts slowly."""
     if make_judge is None:
-        from course_utils.grading.submission import Judge as make_judge
+        from course_utils.grading.submission import Judge
+
+        make_judge = Judge
     key = (root, assignment, json.dumps(options), getattr(make_judge, "__qualname__", ""))
     if key not in _judges:
         judge = make_judge(Path(root), assignment, **options)

@@ -133,8 +133,8 @@ def export(
     _write_canvas(workspace / "grades_canvas.csv", chosen, known)
     _write_moodle(workspace / "grades_moodle.csv", chosen, known)
     _write_course(workspace / "grades_course.csv", rows)
-    names = ("grades", "grades_canvas", "grades_moodle", "grades_course")
-    return [workspace / f"{name}.csv" for name in names]
+    files = ("grades", "grades_canvas", "grades_moodle", "grades_course")
+    return [workspace / f"{name}.csv" for name in files]
 
 
 def read_roster(path: Path) -> dict[str, dict[str, str]]:
@@ -200,7 +200,7 @@ def _write_canvas(path: Path, rows: list[Row], known: Mapping[str, dict[str, str
     most = {row["assignment"]: row["max_score"] for row in rows}
     table: list[dict[str, Any]] = [{"Student": "Points Possible"} | most]
     for student, mine in by_student.items():
-        entry = known.get(student, dict.fromkeys(ROSTER, ""))
+        entry = known.get(student) or dict.fromkeys(ROSTER, "")
         first = next(iter(mine.values()))
         table.append(
             {
