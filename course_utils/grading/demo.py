@@ -20,7 +20,7 @@ from nbformat.v4 import new_code_cell, new_markdown_cell
 
 from course_utils.grading.source import NotebookSource, read_source, tags
 
-__all__ = ["ASSIGNMENT", "DUE", "KINDS", "Kind", "make_demo_class"]
+__all__ = ["ASSIGNMENT", "DUE", "KINDS", "DemoCourse", "Kind", "make_demo_class"]
 
 ASSIGNMENT = "01_self_attention"
 OTHER = "00_start_here"
@@ -37,7 +37,7 @@ FAMILIES = (
 )
 
 
-class _Course:
+class DemoCourse:
     """The release, and answers to fill it with, drawn by a seeded generator."""
 
     def __init__(self, root: Path) -> None:
@@ -89,7 +89,7 @@ def _cell(notebook: NotebookNode, grade_id: str) -> int:
     )
 
 
-def _stripped(course: _Course) -> NotebookNode:
+def _stripped(course: DemoCourse) -> NotebookNode:
     """A copy whose metadata, kernel and cell ids were lost."""
     notebook = course.fill(course.model)
     notebook.metadata = nbformat.from_dict({"colab": {"provenance": []}})
@@ -98,7 +98,7 @@ def _stripped(course: _Course) -> NotebookNode:
     return notebook
 
 
-def _duplicated(course: _Course) -> NotebookNode:
+def _duplicated(course: DemoCourse) -> NotebookNode:
     """An answer was copied, and the copy holds the work."""
     notebook = course.fill({k: v for k, v in course.model.items() if k != "masked_mean_pool"})
     place = _cell(notebook, "masked_mean_pool")
@@ -108,7 +108,7 @@ def _duplicated(course: _Course) -> NotebookNode:
     return notebook
 
 
-def _edited(course: _Course) -> NotebookNode:
+def _edited(course: DemoCourse) -> NotebookNode:
     """Check cells were edited, deleted and turned into text."""
     notebook = course.fill(course.model)
     notebook.cells[_cell(notebook, "multilabel_loss_check")].source += "\nprint('again')"
@@ -118,7 +118,7 @@ def _edited(course: _Course) -> NotebookNode:
     return notebook
 
 
-def _reordered(course: _Course) -> NotebookNode:
+def _reordered(course: DemoCourse) -> NotebookNode:
     """An answer was moved to the end, with notes of the student's own in between."""
     notebook = course.fill(course.mixed(0.9, 0.05))
     moved = notebook.cells.pop(_cell(notebook, "sinusoidal_positional_encoding"))
@@ -126,7 +126,7 @@ def _reordered(course: _Course) -> NotebookNode:
     return notebook
 
 
-def _looping(course: _Course) -> NotebookNode:
+def _looping(course: DemoCourse) -> NotebookNode:
     answers = course.mixed(0.7, 0.1)
     answers["masked_mean_pool"] = (
         "def masked_mean_pool(x, mask):\n    while True:\n        x = x + 0"
@@ -161,7 +161,7 @@ class Kind:
 
     name: str
     number: int
-    make: Callable[[_Course], NotebookNode | str | None]
+    make: Callable[[DemoCourse], NotebookNode | str | None]
     expect: str  # "full", "some", "none", "no score", or "not earned": no point or no score
     file: str = f"{ASSIGNMENT}.ipynb"
     when: tuple[int, int, int, int, int, int] = IN_TIME
@@ -213,7 +213,7 @@ def make_demo_class(root: Path, workspace: Path, kinds: Sequence[Kind] = KINDS) 
         shutil.rmtree(workspace)
     workspace.mkdir(parents=True, exist_ok=True)
     (workspace / MARKER).touch()
-    course = _Course(root)
+    course = DemoCourse(root)
     path = workspace / "submissions.zip"
     families = iter(FAMILIES.split())
     with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
