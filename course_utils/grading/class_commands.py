@@ -91,31 +91,19 @@ def _places(options: argparse.Namespace) -> tuple[Path, Path]:
 
 
 def _collect(options: argparse.Namespace) -> int:
-    from course_utils.grading.collect import collect
+    from course_utils.grading.collect import collect, describe
 
-    _, workspace = _places(options)
-    summary = collect(options.submissions, options.assignment, workspace)
-    print(
-        f"Collected {options.assignment}: {len(summary.records)} files seen, "
-        f"{len(summary.students)} students. Everything is kept in "
-        f"{workspace / 'collected' / options.assignment}, with a line a file in log.jsonl."
-    )
+    root, workspace = _places(options)
+    print(describe(collect(options.submissions, options.assignment, workspace, root=root)))
+    print(f"Everything is kept in {workspace / 'collected' / options.assignment}.")
     return 0
 
 
 def _repair(options: argparse.Namespace) -> int:
-    from course_utils.grading.repair import repair_all
+    from course_utils.grading.repair import describe, repair_all
 
     root, workspace = _places(options)
-    told = repair_all(root, workspace, options.assignment)
-    status = Counter(row["status"] for row in told)
-    repaired = sum(bool(row["repairs"]) for row in told)
-    looks = sum(bool(row["flags"]) for row in told)
-    print(
-        f"Repaired {options.assignment}: {status['ok']} of {len(told)} submissions are ready, "
-        f"{repaired} needed repairs, {status['failed']} could not be read, and {looks} hold "
-        "something that is worth a look; the report says what."
-    )
+    print(describe(repair_all(root, workspace, options.assignment)))
     return 0
 
 
