@@ -103,7 +103,8 @@ def statements(text: str) -> list[Statement] | None:
     if tree is None:
         return None
     lines = text.split("\n")
-    found, start = [], 0
+    found: list[Statement] = []
+    start = 0
     for node in tree.body:
         end = node.end_lineno or start
         if end <= start and found:  # a second statement on one line
@@ -138,7 +139,8 @@ def defines(text: str, name: str) -> bool:
 
 def _start_of(name: str) -> str:
     name = re.escape(name)
-    return rf"^(?:(?:async[ \t]+)?def[ \t]+{name}\b|class[ \t]+{name}\b|{name}[ \t]*(?::[^=\n]*)?=(?!=))"
+    block = rf"(?:(?:async[ \t]+)?def|class)[ \t]+{name}\b"
+    return rf"^(?:{block}|{name}[ \t]*(?::[^=\n]*)?=(?!=))"
 
 
 def attempted(text: str, stub: str, name: str) -> bool:
@@ -266,6 +268,8 @@ def is_prose(text: str) -> bool:
         return True
     return all(
         part.node is None
-        or (isinstance(part.node, ast.Expr) and isinstance(part.node.value, ast.Constant | ast.Name))
+        or (
+            isinstance(part.node, ast.Expr) and isinstance(part.node.value, ast.Constant | ast.Name)
+        )
         for part in parts
     )

@@ -1,8 +1,8 @@
 """Which submitted cell is which cell of the release.
 
 Marks first (nbgrader's ``grade_id``, the cell id), then text, then what a cell defines, then
-similarity within the place where a cell is missing. A mark is not believed against the text: a copied
-cell keeps its marks whatever is written into it.
+similarity within the place where a cell is missing. A mark is not believed against the text: a
+copied cell keeps its marks whatever is written into it.
 """
 
 from __future__ import annotations
@@ -308,9 +308,8 @@ class _Aligner:
                 c.at == i for found in self.found.answers.values() for c in found
             ):
                 continue
-            if not self.texts[i].strip() or self._resembles(self.texts[i], claim):
-                self._settle(i, claim, "edited")
-            elif claim.role == "check" or self.cells[i].grade_id:
+            believed = claim.role == "check" or self.cells[i].grade_id
+            if believed or not self.texts[i].strip() or self._resembles(self.texts[i], claim):
                 self._settle(i, claim, "edited")
 
     def _gap(self, slot: Slot) -> tuple[int, int]:
