@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Submission", "autograde", "read_results", "read_submissions"]
 
+LATE = "The learning platform marks it as late."
 MakeJudge = Callable[..., Any]
 
 
@@ -60,6 +61,7 @@ def read_submissions(workspace: Path, assignment: str) -> list[Submission]:
         If nothing was collected for this assignment, or something was not repaired.
     """
     found = {}
+    marked = _marked_late(workspace, assignment)
     for path in sorted((workspace / "repaired").glob(f"*/{assignment}/repair.json")):
         told = json.loads(path.read_text(encoding="utf-8"))
         student = path.parts[-3]
@@ -69,7 +71,7 @@ def read_submissions(workspace: Path, assignment: str) -> list[Submission]:
             path.with_name(f"{assignment}.ipynb") if told["status"] == "ok" else None,
             told.get("reason", ""),
             list(told.get("repairs", [])),
-            list(told.get("flags", [])),
+            list(told.get("flags", [])) + [LATE] * (student in marked),
             stamp.read_text(encoding="utf-8").strip() if stamp.is_file() else None,
         )
     for path in sorted((workspace / "submitted").glob(f"*/{assignment}/{assignment}.ipynb")):
@@ -82,6 +84,15 @@ def read_submissions(workspace: Path, assignment: str) -> list[Submission]:
             f"{workspace} holds no submission of {assignment}: run `collect` and `repair` first"
         )
     return sorted(found.values(), key=lambda s: s.student)
+
+
+def _marked_late(workspace: Path, assignment: str) -> set[str]:
+    """Students whose submission the platform calls late without saying when it came."""
+    log = workspace / "collected" / assignment / "log.jsonl"
+    if not log.is_file():
+        return set()
+    records = map(json.loads, log.read_text(encoding="utf-8").splitlines())
+    return {r["student"] for r in records if r["status"] == "accepted" and r.get("late")}
 
 
 def autograde(

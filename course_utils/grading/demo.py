@@ -25,7 +25,7 @@ __all__ = ["ASSIGNMENT", "DUE", "KINDS", "DemoCourse", "Kind", "make_demo_class"
 ASSIGNMENT = "01_self_attention"
 OTHER = "00_start_here"
 DUE = "2026-11-20 23:59 UTC"
-IN_TIME, LATE = (2026, 11, 20, 18, 30, 0), (2026, 11, 22, 9, 15, 0)
+IN_TIME, LATE = "2026-11-20-18-30-00", "2026-11-22-09-15-00"
 MARKER = ".demo-class"
 WRITTEN = "The scores grow with the width of a head, so the softmax saturates and learning slows."
 
@@ -164,7 +164,7 @@ class Kind:
     make: Callable[[DemoCourse], NotebookNode | str | None]
     expect: str  # "full", "some", "none", "no score", or "not earned": no point or no score
     file: str = f"{ASSIGNMENT}.ipynb"
-    when: tuple[int, int, int, int, int, int] = IN_TIME
+    when: str = IN_TIME
 
 
 KINDS: tuple[Kind, ...] = (
@@ -196,11 +196,11 @@ KINDS: tuple[Kind, ...] = (
 
 
 def make_demo_class(root: Path, workspace: Path, kinds: Sequence[Kind] = KINDS) -> Path:
-    """Write a zip as Canvas makes it into a new workspace.
+    """Write a zip as Blackboard makes it, with times in the names, into a new workspace.
 
     Returns
     -------
-    The zip. Its files are named ``<family name><kind>_<number>_<number>_<file>``.
+    The zip; students are called ``<family name>-<kind>``.
 
     Raises
     ------
@@ -217,27 +217,17 @@ def make_demo_class(root: Path, workspace: Path, kinds: Sequence[Kind] = KINDS) 
     path = workspace / "submissions.zip"
     families = iter(FAMILIES.split())
     with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
-        number = 5000
         for kind in kinds:
             for _ in range(kind.number):
-                number += 1
-                student = f"{next(families)}{kind.name.replace(' ', '')}"
+                student = f"{next(families)}-{kind.name.replace(' ', '-')}"
                 made = kind.make(course)
                 text = made if isinstance(made, str) else nbformat.writes(made)
+                archive.writestr(_name(student, kind.when, kind.file), text)
                 if kind.name == "two attempts":
-                    blank = nbformat.writes(course.fill({}))
-                    earlier = (2026, 11, 19, 8, 0, 0)
-                    _add(
-                        archive,
-                        f"{student}_{number}_{number + 1000}_{ASSIGNMENT}.ipynb",
-                        blank,
-                        earlier,
-                    )
-                late = "LATE_" if kind.when == LATE else ""
-                name = f"{student}_{late}{number}_{number + 2000}_{kind.file}"
-                _add(archive, name, text, kind.when)
+                    name = _name(student, "2026-11-19-08-00-00", f"{ASSIGNMENT}.ipynb")
+                    archive.writestr(name, nbformat.writes(course.fill({})))
     return path
 
 
-def _add(archive: zipfile.ZipFile, name: str, text: str, when: tuple[int, ...]) -> None:
-    archive.writestr(zipfile.ZipInfo(name, when), text, zipfile.ZIP_DEFLATED)  # type: ignore[arg-type]
+def _name(student: str, when: str, file: str) -> str:
+    return f"Self-attention_{student}_attempt_{when}_{file}"

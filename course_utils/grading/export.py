@@ -76,7 +76,7 @@ def grade_rows(book: Gradebook, assignments: Sequence[str] = ()) -> list[Row]:
                 rows.append(row)
                 continue
             row |= {"submitted": True, "timestamp": submission.timestamp}
-            row["waits"] = waits(submission)
+            row |= {"waits": waits(submission), "late": submission.total_seconds_late > 0}
             raw = score_of(submission)
             if raw is not None:
                 penalty = float(submission.late_submission_penalty or 0)
@@ -166,7 +166,8 @@ def safe(value: object) -> str:
     if isinstance(value, float):
         return f"{round(value, 4):g}"
     text = str(value).replace("\x00", "")
-    return f"'{text}" if text.lstrip()[:1] in tuple("=+-@") or text[:1] in "\t\r\n" else text
+    risky = text.lstrip().startswith(tuple("=+-@")) or text.startswith(("\t", "\r", "\n"))
+    return f"'{text}" if risky else text
 
 
 def write_csv(path: Path, columns: Iterable[str], rows: Iterable[Mapping[str, Any]]) -> None:

@@ -35,7 +35,7 @@ from course_utils.grading.source import read_source
 __all__ = ["Class", "note"]
 
 COURSE = "attention-in-medicine"
-CONFIG = '''"""nbgrader in this workspace; made anew by every grading command."""
+CONFIG = '''"""nbgrader in this workspace; the grading commands keep it so."""
 
 c = get_config()  # noqa: F821
 load_subconfig("nbgrader_config.py", path={root!r})  # noqa: F821
@@ -65,9 +65,10 @@ class Class:
         bin_folder = str(Path(sys.executable).parent)  # nbgrader looks there for alembic
         if bin_folder not in os.environ.get("PATH", "").split(os.pathsep):
             os.environ["PATH"] = bin_folder + os.pathsep + os.environ.get("PATH", "")
-        (self.workspace / "nbgrader_config.py").write_text(
-            CONFIG.format(root=str(self.root), solutions=str(self.root / "solutions")), "utf-8"
-        )
+        path = self.workspace / "nbgrader_config.py"
+        text = CONFIG.format(root=str(self.root), solutions=str(self.root / "solutions"))
+        if not path.is_file() or path.read_text(encoding="utf-8") != text:
+            path.write_text(text, encoding="utf-8")
         self.config = PyFileConfigLoader(
             "nbgrader_config.py", path=str(self.workspace)
         ).load_config()

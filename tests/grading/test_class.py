@@ -28,7 +28,7 @@ def graded(tmp_path_factory):
     found = scores(Class(ROOT, workspace), ASSIGNMENT)
     by_kind = {}
     for student, got in found.items():
-        (kind,) = [k for k in SMALL if k.name.replace(" ", "") in student]
+        (kind,) = [k for k in SMALL if student.endswith(k.name.replace(" ", "-"))]
         by_kind.setdefault(kind, []).append((student, got))
     return workspace, by_kind
 

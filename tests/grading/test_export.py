@@ -119,7 +119,9 @@ def test_dangerous_text_is_marked(text):
     assert safe(text) == f"'{text}"
 
 
-@pytest.mark.parametrize(("value", "text"), [(None, ""), (0.0, "0"), (2.5, "2.5"), ("Ann", "Ann")])
+@pytest.mark.parametrize(
+    ("value", "text"), [(None, ""), ("", ""), (0.0, "0"), (2.5, "2.5"), ("Ann", "Ann")]
+)
 def test_plain_values_stay(value, text):
     assert safe(value) == text
 
