@@ -62,6 +62,7 @@ class _Judging:
 
 
 _judging: list[_Judging] = []
+at_start: list[Callable[[], object]] = []  # called whenever a check begins, after seeding
 
 
 def _is_stub(error: BaseException) -> bool:
@@ -234,10 +235,7 @@ def call(function: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
     if raised is not None:
         _raise_for(raised, f"called with {_describe_call(function, args, kwargs)}")
     if watch.hits:
-        fail(
-            f"It calls `{watch.hits[0]}`, which does this exercise's work ready-made.",
-            "here you write that piece yourself, with plain tensor operations",
-        )
+        refuse_ready_made(watch.hits[0])
     values = [*args, *kwargs.values()]
     for i, value in enumerate(values):
         if not _unchanged(value, before[i]):  # type: ignore[index]
@@ -248,6 +246,14 @@ def call(function: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
                 "work on a copy",
             )
     return result
+
+
+def refuse_ready_made(name: str) -> NoReturn:
+    """Fail because the answer calls a function that the exercise forbids."""
+    fail(
+        f"It calls `{name}`, which does this exercise's work ready-made.",
+        "here you write that piece yourself, with plain tensor operations",
+    )
 
 
 def _raise_for(error: BaseException, context: str) -> NoReturn:
@@ -263,11 +269,15 @@ def _raise_for(error: BaseException, context: str) -> NoReturn:
 
 def _line_of(error: BaseException) -> str:
     """Last line of the answer itself (not of a library) that the exception passed through."""
+    if hasattr(error, "answer_line"):  # it was raised in another process
+        return str(error.answer_line)
     line = None
     trace = error.__traceback__
+    here = os.path.dirname(__file__)
+    ours = (here, os.path.join(os.path.dirname(here), "grading"))
     while trace is not None:
         file = trace.tb_frame.f_code.co_filename
-        if "site-packages" not in file and not file.startswith(os.path.dirname(__file__)):
+        if "site-packages" not in file and not file.startswith(ours):
             line = trace.tb_lineno
         trace = trace.tb_next
     return "" if line is None else f"\nat line {line} of the answer"
@@ -417,6 +427,8 @@ def _quiet() -> Iterator[None]:
         ):
             warnings.simplefilter("ignore")
             torch.manual_seed(0)
+            for start in at_start:
+                start()
             yield
     finally:
         np.random.set_state(numpy_state)  # noqa: NPY002

@@ -15,7 +15,7 @@ import signal
 import sys
 import time
 import types
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, NoReturn
 
@@ -31,7 +31,7 @@ def main() -> None:
     os.dup2(os.open(os.devnull, os.O_WRONLY), 1)  # what a notebook's imports print is not a result
     module = types.ModuleType("__main__")
     sys.modules["__main__"] = module
-    exec(compile(_plain(notebook["imports"]), "<imports>", "exec"), module.__dict__)
+    exec(compile(plain(notebook["imports"]), "<imports>", "exec"), module.__dict__)
     importlib.import_module("course_utils.checks")
     if notebook["module"]:
         importlib.import_module(f"course_utils.checks.{notebook['module']}")
@@ -51,7 +51,7 @@ def main() -> None:
             printed += 1
 
 
-def _plain(source: str) -> str:
+def plain(source: str) -> str:
     """Drop lines that only IPython understands."""
     return "\n".join(
         line for line in source.splitlines() if not line.lstrip().startswith(("%", "!"))
@@ -181,13 +181,14 @@ def judge_answer(
     except BaseException as error:
         return _wrong(f"{name}: the answer could not be run.\n  {type(error).__name__}: {error}")
     if name not in namespace:
-        return _wrong(f"{name}: the file does not define it.")
-    result = _checked(exercise, namespace)
+        return _wrong(f"{name}: the answer does not define it.")
+    result = checked(exercise, namespace)
     if result["status"] != "right" and any(namespace[k] is not v for k, v in models.items()):
         namespace |= models
-        followed = _checked(exercise, namespace)
+        followed = checked(exercise, namespace)
         if followed["points"] > result["points"]:
             result = followed
+    del result["parts"]
     return result
 
 
@@ -195,28 +196,43 @@ def _wrong(message: str) -> dict[str, Any]:
     return {"status": "wrong", "points": 0, "message": message}
 
 
-def _checked(exercise: Mapping[str, Any], namespace: dict[str, Any]) -> dict[str, Any]:
+def _execute(cell: str, label: str, namespace: dict[str, Any]) -> None:
+    exec(compile(cell, label, "exec"), namespace)
+
+
+def checked(
+    exercise: Mapping[str, Any],
+    namespace: dict[str, Any],
+    run: Callable[[str, str, dict[str, Any]], None] = _execute,
+) -> dict[str, Any]:
     """Run the check cells of an exercise, visible and hidden parts, and add up their points."""
     checks = importlib.import_module("course_utils.checks")  # at hand since the worker started
-    points, statuses, messages = 0.0, set(), []
+    parts: dict[str, dict[str, Any]] = {}
     for key, cell in exercise["checks"].items():
+        status, message = "right", ""
         try:
-            exec(compile(cell, f"<{key}>", "exec"), namespace)
+            run(cell, f"<{key}>", namespace)
         except checks.NotAttempted as error:
-            statuses.add("not attempted")
-            messages.append(str(error))
+            status, message = "not attempted", str(error)
         except checks.CheckFailed as error:
-            statuses.add("wrong")
-            messages.append(str(error))
+            status, message = "wrong", str(error)
         except BaseException as error:  # a name that is missing, an exit, a check that was broken
-            statuses.add("wrong")
-            messages.append(f"{exercise['name']}: {type(error).__name__}: {error}")
-        else:
-            statuses.add("right")
-            points += exercise["points"][key]
-    status = statuses.pop() if len(statuses) == 1 else "wrong"
-    points = int(points) if points == int(points) else points
-    return {"status": status, "points": points, "message": messages[0] if messages else ""}
+            status, message = "wrong", f"{exercise['name']}: {type(error).__name__}: {error}"
+        points = exercise["points"][key] if status == "right" else 0
+        parts[key] = {"status": status, "points": points, "message": message}
+    return merged(parts)
+
+
+def merged(parts: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
+    """Outcome of a whole exercise from those of its check cells."""
+    statuses = {part["status"] for part in parts.values()}
+    points = sum(part["points"] for part in parts.values())
+    return {
+        "status": statuses.pop() if len(statuses) == 1 else "wrong",
+        "points": int(points) if points == int(points) else points,
+        "message": next((p["message"] for p in parts.values() if p["message"]), ""),
+        "parts": dict(parts),
+    }
 
 
 if __name__ == "__main__":
