@@ -11,7 +11,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from nbgrader.api import Gradebook, MissingEntry, SubmittedAssignment
+from nbgrader.api import Gradebook, MissingEntry, Student, SubmittedAssignment
 from nbgrader.plugins import ExportPlugin
 
 from course_utils.grading.gradebook import Class
@@ -63,7 +63,7 @@ def grade_rows(book: Gradebook, assignments: Sequence[str] = ()) -> list[Row]:
     for assignment in sorted(book.assignments, key=lambda a: a.name):
         if assignments and assignment.name not in assignments:
             continue
-        for student in book.students:
+        for student in sorted(book.students, key=_by_name):
             row: Row = dict.fromkeys(NBGRADER)
             row |= {"assignment": assignment.name, "duedate": assignment.duedate}
             row |= {"student_id": student.id, "last_name": student.last_name}
@@ -84,6 +84,10 @@ def grade_rows(book: Gradebook, assignments: Sequence[str] = ()) -> list[Row]:
                 row["score"] = max(0.0, raw - penalty)
             rows.append(row)
     return rows
+
+
+def _by_name(student: Student) -> tuple[str, str, str]:
+    return student.last_name or "", student.first_name or "", student.id
 
 
 class CsvExport(ExportPlugin):
