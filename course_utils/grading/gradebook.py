@@ -153,7 +153,11 @@ class Class:
             When it was handed in; nbgrader's late policy needs it.
         """
         scored = result["status"] == "graded"
-        parts = {k: p for e in result["exercises"].values() for k, p in e["parts"].items()}
+        parts = {
+            key: part | {"message": part["message"] or f"{name}: {part['status']}."}
+            for name, exercise in result["exercises"].items()
+            for key, part in exercise["parts"].items()
+        }
         missing = [key for key, part in parts.items() if part["status"] == "failed"]
         inject = InjectResults(parts, "" if scored else result["reason"], note(result))
         save = SaveScores(missing if scored else None)

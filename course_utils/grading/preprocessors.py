@@ -147,7 +147,7 @@ class InjectResults(NbGraderPreprocessor):
         if grade_id not in self.parts:  # no output at all would be full marks for nbgrader
             raise ValueError(f"the result says nothing about the check {grade_id}")
         part = self.parts[grade_id]
-        message = part["message"] or part["status"]
+        message = part["message"]
         points = bounded(part["points"], maximum)
         if part["status"] == "failed":
             return [new_output("stream", name="stdout", text=f"No score yet. {message}\n")]
