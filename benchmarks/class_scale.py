@@ -11,6 +11,7 @@ import argparse
 import json
 import os
 import platform
+import resource
 import shutil
 import subprocess
 import sys
@@ -58,6 +59,12 @@ class PeakMemory:
             self.mib = max(self.mib, total / 2**20)
 
 
+def cpu_seconds() -> float:
+    """CPU time of this process and of all its children that have ended."""
+    usages = [resource.getrusage(w) for w in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]
+    return sum(u.ru_utime + u.ru_stime for u in usages)
+
+
 def submit(root: Path, workspace: Path, number: int) -> None:
     """Write submissions as ``collect`` leaves them; the first are the same for every number."""
     course = DemoCourse(root)
@@ -72,7 +79,7 @@ def ours(root: Path, number: int, workers: int, unsafe: bool) -> dict[str, float
     with tempfile.TemporaryDirectory() as scratch, PeakMemory() as memory:
         workspace = Path(scratch)
         submit(root, workspace, number)
-        start = time.perf_counter()
+        start, cpu = time.perf_counter(), cpu_seconds()
         repair_all(root, workspace, ASSIGNMENT, progress=False)
         repaired = time.perf_counter()
         results = autograde(root, workspace, ASSIGNMENT, workers=workers, unsafe=unsafe)
@@ -81,6 +88,7 @@ def ours(root: Path, number: int, workers: int, unsafe: bool) -> dict[str, float
         "submissions": number,
         "repair_seconds": repaired - start,
         "seconds": end - start,
+        "cpu_seconds": cpu_seconds() - cpu,
         "seconds_per_submission": (end - start) / number,
         "peak_mib": memory.mib,
         "graded": sum(r["status"] == "graded" for r in results),
@@ -96,7 +104,7 @@ def nbgrader(root: Path, number: int) -> dict[str, float]:
         shutil.copytree(workspace / "submitted", workspace / "repaired")
         environment = os.environ | ONE_THREAD | {"MPLBACKEND": "Agg"}
         environment["PATH"] = f"{Path(sys.executable).parent}{os.pathsep}{environment['PATH']}"
-        start = time.perf_counter()
+        start, cpu = time.perf_counter(), cpu_seconds()
         subprocess.run(
             [sys.executable, "-m", "nbgrader", "autograde", ASSIGNMENT],
             cwd=workspace,
@@ -108,6 +116,7 @@ def nbgrader(root: Path, number: int) -> dict[str, float]:
     return {
         "submissions": number,
         "seconds": seconds,
+        "cpu_seconds": cpu_seconds() - cpu,
         "seconds_per_submission": seconds / number,
     }
 
