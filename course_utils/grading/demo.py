@@ -6,6 +6,7 @@ It comes as an LMS would hand it over. The answers are those that the checks are
 
 from __future__ import annotations
 
+import ast
 import copy
 import random
 import shutil
@@ -55,7 +56,11 @@ class DemoCourse:
         found = sorted(folder.glob(f"{kind}_*.py"))
         if not found:
             raise FileNotFoundError(f"the simulated class needs the answers in {folder}")
-        return self.random.choice(found).read_text(encoding="utf-8")
+        text = self.random.choice(found).read_text(encoding="utf-8")
+        first = ast.parse(text).body[0]
+        if isinstance(first, ast.Expr):  # the docstring that says what is wrong with it
+            text = "\n".join(text.splitlines()[first.end_lineno :])
+        return text.strip()
 
     def mixed(self, right: float, wrong: float) -> Answers:
         """Right and wrong answers with these chances, else the stub."""

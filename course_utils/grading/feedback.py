@@ -60,6 +60,9 @@ def feedback(
 
 def _make(root: Path, workspace: Path, assignment: str, student: str, db: str | None) -> None:
     Class(root, workspace, db).converter(GenerateFeedback, assignment, student).start()
+    page = workspace / "feedback" / student / assignment / f"{assignment}.html"
+    text = page.read_text(encoding="utf-8")
+    page.write_text(text.replace("Score: nan / ", "No score yet, of "), encoding="utf-8")
 
 
 def _page(workspace: Path, assignment: str, autograded: Path) -> Path:

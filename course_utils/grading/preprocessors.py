@@ -13,6 +13,7 @@ from nbgrader.preprocessors import (
     ClearHiddenTests,
     ClearSolutions,
     Execute,
+    GetGrades,
     NbGraderPreprocessor,
     SaveAutoGrades,
 )
@@ -20,6 +21,7 @@ from nbgrader.preprocessors import (
 __all__ = [
     "ClearAnswers",
     "ExecuteAnswers",
+    "GetScores",
     "HideChecks",
     "InjectResults",
     "SaveScores",
@@ -81,6 +83,31 @@ class ExecuteAnswers(Execute):
             cell.outputs, cell.execution_count = [], None
             return cell, resources
         return super().preprocess_cell(cell, resources, index)
+
+
+class GetScores(GetGrades):
+    """Bring the scores into the feedback, not-a-number for zero where there is none yet."""
+
+    def preprocess(
+        self, nb: NotebookNode, resources: dict[str, Any]
+    ) -> tuple[NotebookNode, dict[str, Any]]:
+        self.undecided = False
+        nb, resources = super().preprocess(nb, resources)
+        if self.undecided:
+            resources["nbgrader"]["score"] = math.nan
+        return nb, resources
+
+    def _get_score(self, cell: NotebookNode, resources: dict[str, Any]) -> None:
+        super()._get_score(cell, resources)
+        grade = self.gradebook.find_grade(
+            cell.metadata["nbgrader"]["grade_id"],
+            self.notebook_id,
+            self.assignment_id,
+            self.student_id,
+        )
+        if grade.auto_score is None and grade.manual_score is None:
+            cell.metadata.nbgrader["score"] = math.nan
+            self.undecided |= cell.cell_type == "code"
 
 
 class HideChecks(ClearHiddenTests):
