@@ -16,10 +16,12 @@ import contextlib
 import copy
 import weakref
 from collections.abc import Callable, Sequence
+from contextlib import nullcontext
 from typing import Any
 
 import torch
 from torch import Tensor, nn
+from torch.overrides import TorchFunctionMode
 
 from course_utils.checks import _core
 from course_utils.grading._frames import Closed, Malformed, Overdue, Wire
@@ -64,6 +66,19 @@ def _forward(name: str) -> Callable[..., Any]:
         return peer.call(handle, path, method, args, kwargs)
 
     return call
+
+
+class _Watch(TorchFunctionMode):
+    """Note calls of torch's functions by name, also through a reference saved early."""
+
+    def __init__(self, names: Sequence[str], hits: list[str]) -> None:
+        super().__init__()
+        self.names, self.hits = frozenset(names), hits
+
+    def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        if getattr(func, "__name__", "") in self.names:
+            self.hits.append(func.__name__)
+        return func(*args, **(kwargs or {}))
 
 
 class _Link:
@@ -115,6 +130,9 @@ class Peer:
         self.broken: Exception | None = None
         self.calls = 0
         self._count = 0
+        self._received: dict[int, int] = {}
+        self._params: list[Any] = []
+        self._used: list[Shared] = []
 
     # ------------------------------------------------------------------ asking
 
@@ -142,8 +160,7 @@ class Peer:
         if "target" in header and (False, header["target"][0]) in self.shared:
             used.append(self.shared[False, header["target"][0]])
         first = len(writer.sent)
-        self._params: list[Any] = []
-        self._used = used
+        self._params, self._used = [], used
         try:
             message["args"] = [writer.value(a) for a in args]
             message["kwargs"] = {str(k): writer.value(v) for k, v in kwargs.items()}
@@ -275,7 +292,7 @@ class Peer:
         before = None if self.guarded else _core._snapshot([*args, *kwargs.values()])
         watch = _core._LibraryWatch(() if self.guarded else self.forbids)
         try:
-            with watch:
+            with watch, _Watch(watch.names, watch.hits) if watch.names else nullcontext():
                 value = self._invoke(target, method, args, kwargs)
         finally:
             if not self.guarded:
@@ -345,6 +362,7 @@ class Peer:
         first = len(writer.sent)
         try:
             message["value"] = writer.value(value)
+            self._received = {}
             message["changed"] = [(p, writer.value(v)) for p, v in extra.pop("changed", [])]
         except Unbridged as error:
             self._break(error)
@@ -372,10 +390,6 @@ class Peer:
                 state.append([mine, handle, changes])
         gone, self.gone[:] = list(self.gone), []
         return writer, {"kind": kind, "state": state, "gone": gone}
-
-    _received: dict[int, int] = {}
-    _params: list[Any] = []
-    _used: list[Shared] = []
 
     def _send(self, message: dict[str, Any], writer: Writer) -> None:
         self.wire.send(message | {"tensors": writer.tensors}, writer.blobs)

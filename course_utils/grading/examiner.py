@@ -114,10 +114,14 @@ class Session:
         """Examine all exercises with the student's earlier answers, then with the model's."""
         begin = time.monotonic()
         results: dict[str, Result] = {}
-        for name in self.exercises:
+        for name in self.plan["only"]:
             results[name] = self._timed(name)
         earlier_right = True
-        for name, result in results.items():
+        for name in self.exercises:
+            if name not in results:
+                earlier_right = False  # not asked for, so not known
+                continue
+            result = results[name]
             if not earlier_right and result["status"] in ("wrong", "not attempted"):
                 followed = self._timed(name, follow=True)
                 if followed["status"] == "right" or followed["points"] > result["points"]:
@@ -383,7 +387,7 @@ class _Examination:
         namespace = self.session.namespace
         namespace[name] = found[0]
         for other in sorted(_names(self.exercise["checks"].values()) & set(earlier)):
-            namespace.update({other: v for v in self.peer.command("do_get", other, where)})
+            namespace.update(zip([other], self.peer.command("do_get", other, where), strict=False))
         _core.at_start.append(lambda: self.peer.command("do_reset"))
         return checked(self.exercise, namespace)
 

@@ -13,6 +13,7 @@ import os
 import subprocess
 import sys
 import warnings
+from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 from types import TracebackType
@@ -98,8 +99,15 @@ class Judge:
             self._process.wait()
             self._process = None
 
-    def judge(self, notebook: Path) -> dict[str, Any]:
+    def judge(self, notebook: Path, only: Sequence[str] | None = None) -> dict[str, Any]:
         """Judge one notebook file; whatever is in it, the result says what was found.
+
+        Parameters
+        ----------
+        notebook
+            The file.
+        only
+            Names of the exercises to judge; all by default.
 
         Returns
         -------
@@ -110,11 +118,18 @@ class Judge:
             read = nbformat.read(notebook, as_version=4)
         except Exception as error:  # a damaged file can raise nearly anything
             return self._failed(f"the notebook cannot be read: {type(error).__name__}: {error}")
-        return self.judge_cells(read)
+        return self.judge_cells(read, only)
 
-    def judge_cells(self, notebook: NotebookNode) -> dict[str, Any]:
+    def judge_cells(
+        self, notebook: NotebookNode, only: Sequence[str] | None = None
+    ) -> dict[str, Any]:
         """Judge a notebook that is at hand; see :meth:`judge`."""
-        found = self._ask(plan_of(notebook, self.source))
+        names = [n for n in self.source.exercises if only is None or n in only]
+        try:
+            plan = plan_of(notebook, self.source)
+        except Exception as error:  # cells of any shape
+            return self._failed(f"the notebook has no order: {type(error).__name__}: {error}")
+        found = self._ask(plan | {"only": names})
         if "error" in found:
             return self._failed(found["error"])
         exercises = found["exercises"]
