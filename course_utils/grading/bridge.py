@@ -24,6 +24,7 @@ from torch import Tensor, nn
 from torch.overrides import TorchFunctionMode
 
 from course_utils.checks import _core
+from course_utils.grading import _recipes
 from course_utils.grading._frames import Closed, Malformed, Overdue, Wire
 from course_utils.grading._modules import (
     REMOTE,
@@ -284,7 +285,10 @@ class Peer:
             raise Malformed(f"an unknown request {op!r:.40}")
         target, method = self._target(header["target"], op)
         if op == "get":
-            return getattr(target, method)
+            value = getattr(target, method)
+            if self.guarded and isinstance(target, nn.Module) and not _plain_attribute(value):
+                raise AttributeError(f"{method} of this model cannot be looked at here")
+            return value
         inputs = [self._input(tag, reader) for tag in header["diff"]]
         torch.set_grad_enabled(bool(header["grad"]))
         if not self.guarded:
@@ -383,6 +387,8 @@ class Peer:
 
     def _message(self, kind: str) -> tuple[Writer, dict[str, Any]]:
         writer = self._writer = Writer(self._reference, self._known)
+        if self.guarded:
+            writer.recipe = lambda value: _recipes.write(value, writer.value)
         state = []
         for (mine, handle), shared in self.shared.items():
             changes = shared.changes(writer)
@@ -449,6 +455,10 @@ class Peer:
                 make = self._mirror if tag == "module" else self._remote
                 self.proxies[handle] = make(handle, info, reader)
             return self.proxies[handle]
+        if tag == "part":
+            return self.proxies[data[1]].get_submodule(data[2])
+        if tag in _recipes.TAGS and not self.guarded:
+            return _recipes.make(data, reader.value)
         raise Malformed(f"an unknown tag {tag!r:.40}")
 
     # ------------------------------------------------------------------ references
@@ -460,6 +470,13 @@ class Peer:
                 self._used.append(self.shared[False, bridge[1]])
             return ["back", bridge[1], bridge[2]]
         handle = self.numbers.get(id(value))
+        if handle is None and isinstance(value, nn.Module):
+            for (mine, number), shared in self.shared.items():
+                parts = shared.module.named_modules() if mine else ()
+                path = next((p for p, part in parts if part is value), None)
+                if path is not None:
+                    self._used.append(shared)
+                    return ["part", number, path]
         if handle is None:
             if self.guarded and not _may_travel(value):
                 raise Unbridged(f"a check hands over {type(value).__name__}")
@@ -593,9 +610,19 @@ def _allowed(target: Any, method: Any, op: str) -> bool:
     if isinstance(target, torch.optim.Optimizer):
         return method in OPTIMIZER
     if isinstance(target, nn.Module):
-        return op == "call" and (method in REMOTE or method in ("", "__deepcopy__"))
+        if op == "get":
+            return not method.startswith("_") and not callable(getattr(target, method, None))
+        return method in REMOTE or method in ("", "__deepcopy__", "get_input_embeddings")
     name = method or "__call__"
     return op == "call" and name in DUNDERS and hasattr(type(target), name)
+
+
+def _plain_attribute(value: Any) -> bool:
+    """Whether an attribute of a model is a size or a configuration, and nothing that opens more."""
+    kinds = (bool, int, float, str, torch.Size, torch.dtype, torch.device, type(None))
+    if isinstance(value, tuple):
+        return all(isinstance(v, kinds) for v in value)
+    return isinstance(value, kinds) or type(value).__name__.endswith("Config")
 
 
 def _may_travel(value: Any) -> bool:

@@ -23,6 +23,7 @@ import nbformat
 from nbformat import NotebookNode
 
 from course_utils.grading.build import ONE_THREAD
+from course_utils.grading.examiner import INSIDE
 from course_utils.grading.judge import notebook_spec
 from course_utils.grading.sandbox import Limits, require_bubblewrap
 from course_utils.grading.source import NotebookSource, read_source, tags
@@ -221,7 +222,9 @@ class Judge:
         for exercise in spec["exercises"]:
             folder = self.root / "tests" / "answers" / self.assignment / exercise["name"]
             exercise["wrong"] = [p.read_text("utf-8") for p in sorted(folder.glob("wrong_*.py"))]
-        inside = {"imports": plain(spec["imports"]), "module": spec["module"]} | limits
+        checks_inside = any(e["name"] in INSIDE for e in spec["exercises"])
+        module = spec["module"] if checks_inside else None
+        inside = {"imports": plain(spec["imports"]), "module": module} | limits
         return spec | {"limits": limits, "unsafe": self.unsafe, "inside": inside}
 
 
