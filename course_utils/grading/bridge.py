@@ -19,6 +19,7 @@ from collections.abc import Callable, Sequence
 from contextlib import nullcontext
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.overrides import TorchFunctionMode
@@ -232,6 +233,8 @@ class Peer:
             raise self._error(header)
         if header["kind"] != "reply":
             raise Malformed("neither a reply nor an error")
+        if header.get("stirred"):  # the answer moved NumPy's global numbers: checks may ask
+            np.random.seed()  # noqa: NPY002
         for where, new in header.get("changed", []):
             old = given[0][where] if isinstance(where, int) else given[1][where]
             _overwrite(where, old, reader.value(new))
@@ -294,6 +297,7 @@ class Peer:
         if not self.guarded:
             torch.set_default_dtype(getattr(torch, header["default"]))
         before = None if self.guarded else _core._snapshot([*args, *kwargs.values()])
+        numbers = np.random.get_state()[1].copy()  # noqa: NPY002
         watch = _core._LibraryWatch(() if self.guarded else self.forbids)
         try:
             with watch, _Watch(watch.names, watch.hits) if watch.names else nullcontext():
@@ -301,6 +305,8 @@ class Peer:
         finally:
             if not self.guarded:
                 extra["modes"] = [torch.is_grad_enabled()]
+        if not self.guarded and (np.random.get_state()[1] != numbers).any():  # noqa: NPY002
+            extra["stirred"] = True
         if watch.hits:
             extra["hits"] = watch.hits[0]
         if before is not None:
@@ -614,7 +620,12 @@ def _allowed(target: Any, method: Any, op: str) -> bool:
             return not method.startswith("_") and not callable(getattr(target, method, None))
         return method in REMOTE or method in ("", "__deepcopy__", "get_input_embeddings")
     name = method or "__call__"
-    return op == "call" and name in DUNDERS and hasattr(type(target), name)
+    return op == "call" and name in DUNDERS and _has(target, name)
+
+
+def _has(value: Any, name: str) -> bool:
+    """Whether the class of a value has a method, its own and not its metaclass's."""
+    return any(name in vars(kind) for kind in type(value).__mro__)
 
 
 def _plain_attribute(value: Any) -> bool:
@@ -628,7 +639,7 @@ def _plain_attribute(value: Any) -> bool:
 def _may_travel(value: Any) -> bool:
     if isinstance(value, nn.Module | torch.optim.Optimizer):
         return True
-    return any(hasattr(type(value), n) for n in DUNDERS) and not isinstance(value, type)
+    return any(_has(value, n) for n in DUNDERS) and not isinstance(value, type)
 
 
 def _home(value: Any) -> str:
@@ -650,5 +661,5 @@ def _about(value: Any) -> dict[str, Any]:
         "module": _home(value),
         "text": text,
         "signature": write_signature(value) if callable(value) else None,
-        "dunders": [n for n in DUNDERS if hasattr(type(value), n)],
+        "dunders": [n for n in DUNDERS if _has(value, n) or (n == "__call__" and callable(value))],
     }

@@ -1,3 +1,4 @@
+# ruff: noqa: E501
 """Hostile submissions of notebook 01: no point that was not earned, or a flag with its reason.
 
 Every notebook is the model solution with something bad in one cell. ``TARGET`` is the exercise
