@@ -1,4 +1,3 @@
-# ruff: noqa: E501
 """Judge many honest submissions and say whether any was flagged or lost a point.
 
 ``python tests/grading/honest.py --count 60 --exercises 3`` takes about five minutes of CPU time:

@@ -1,4 +1,3 @@
-# ruff: noqa: E501
 """Values, gradients, modules and errors across the bridge; frames that lie."""
 
 import json

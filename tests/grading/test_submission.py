@@ -1,4 +1,3 @@
-# ruff: noqa: E501
 """Whole submissions: the gate, honest students, follow-through, and both doors agree."""
 
 import copy
