@@ -107,6 +107,8 @@ def statements(text: str) -> list[Statement] | None:
     start = 0
     for node in tree.body:
         end = node.end_lineno or start
+        while end < len(lines) and lines[end][:1].isspace():  # comments at the end of a block
+            end += 1
         if end <= start and found:  # a second statement on one line
             found[-1].names |= _bound(node)
             continue

@@ -139,6 +139,8 @@ class _Aligner:
         self._edited()
         self._similar()
         self._prose()
+        for index in [index for index, found in self.found.answers.items() if not found]:
+            del self.found.answers[index]
         for i, text in enumerate(self.texts):
             if i not in self.done and text.strip():
                 self.found.foreign[i] = text
@@ -211,26 +213,28 @@ class _Aligner:
         return fuzz.ratio(normal(text)[:COMPARED], slot.text[:COMPARED]) >= SIMILAR
 
     def _join(self) -> None:
-        """Put answers together whose cell was split."""
-        i = 0
-        while i < len(self.cells):
+        """Put answers together whose cell was split; other cells may have come between."""
+        for i in range(len(self.cells)):
             slot, k = self.claims[i], i + 1
-            while (
-                slot is not None
-                and slot.role == "answer"
-                and i not in self.done
-                and k < len(self.cells)
-                and k not in self.done
-                and self.cells[k].kind == "code"
-                and (self.claims[k] is None or self.claims[k] is slot)
-                and self._is_rest(i, k, slot)
-            ):
+            if slot is None or slot.role != "answer" or i in self.done:
+                continue
+            while (k := self._next(k)) < len(self.cells):
+                if (
+                    self.cells[k].kind != "code"
+                    or self.claims[k] not in (None, slot)
+                    or not self._is_rest(i, k, slot)
+                ):
+                    break
                 self.texts[i] = self.texts[i].rstrip("\n") + "\n" + self.texts[k].strip("\n")
                 self.texts[k] = ""
                 self._settle(k, slot)
                 self.found.joined.append(slot.index)
-                k += 1
-            i = k
+
+    def _next(self, k: int) -> int:
+        """The next cell from ``k`` on that has a text of its own."""
+        while k < len(self.cells) and (k in self.done or not self.texts[k].strip()):
+            k += 1
+        return k
 
     def _is_rest(self, i: int, k: int, slot: Slot) -> bool:
         if continues(self.texts[i], self.texts[k], slot.name):
@@ -275,6 +279,9 @@ class _Aligner:
         elif claim is not None and claim.role == "written" and rest.strip():
             self._candidate(claim, Candidate(i, rest, True, not inside))
         elif inside and rest.strip() and not self._belongs_to_written(i, rest, inside):
+            if len(inside) == 1:
+                self._settle(i, inside[0], "edited")
+                return
             self.found.foreign[i] = rest
         for slot in inside:
             self._settle(i, slot, "merged")
@@ -316,6 +323,8 @@ class _Aligner:
         """First and last submitted cell between those that are the slot's neighbours."""
         at = {s: i for s, (i, _) in self.found.fixed.items()}
         for s, found in self.found.answers.items():
+            if not found:
+                continue
             at.setdefault(s, next((c.at for c in found if c.own), found[0].at))
         before = [s for s in at if s < slot.index]
         after = [s for s in at if s > slot.index]

@@ -125,6 +125,8 @@ def _judge(found: Found, assignment: str, recogniser: Recogniser) -> Record:
         except Exception as error:  # whatever is in a file, the others are collected
             reason = f"cannot be read ({type(error).__name__})"
         status = "refused" if reason else "valid"
+        if reason.endswith(f"this is {'/'.join(found.parts[-2:-1])}") and len(found.parts) > 1:
+            status, reason = "ignored", f"{reason}, in its own folder"
     time = found.time
     return {
         "file": "/".join(found.parts),

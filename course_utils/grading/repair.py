@@ -83,7 +83,8 @@ class _Repair:
 
     def run(self) -> Repaired:
         self.found = align(self.cells, self.release)
-        if not self.found.fixed and not self.found.answers:
+        roles = {self.release.slots[i].role for i in self.found.answers}
+        if not self.found.fixed and "answer" not in roles:
             raise NotANotebook("no cell of it belongs to this assignment")
         self.extra = dict(self.found.foreign)
         for slot in self.release.slots:
@@ -135,8 +136,9 @@ class _Repair:
                 self.extra[other.at] = other.text
             elif helping:
                 self.before.setdefault(slot.index, []).append(helping)
-            if alike:
-                self.repairs.append(f"A copy of the answer to {name} was left out.")
+            kind = "A copy of the answer to" if alike else "An empty copy of the cell of"
+            if alike or normal(other.text) == slot.text:
+                self.repairs.append(f"{kind} {name} was left out.")
             return
         which = "later" if best.at > other.at else "earlier"
         if other.own or not other.whole:
@@ -227,7 +229,13 @@ class _Repair:
     def _say_what_marks_were_lost(self, found: Alignment) -> None:
         marks = retyped = 0
         places = [(s, i) for s, (i, how) in found.fixed.items() if how != "merged"]
-        places += [(s, c.at) for s, cs in found.answers.items() for c in cs if c.whole]
+        moved = set(found.moved_prose)
+        places += [
+            (s, c.at)
+            for s, cs in found.answers.items()
+            for c in cs
+            if c.whole and s not in moved and (c.own or not any(other.own for other in cs))
+        ]
         for s, i in places:
             slot, cell = self.release.slots[s], self.cells[i]
             if slot.name and cell.grade_id != slot.name:
@@ -237,15 +245,18 @@ class _Repair:
             self.repairs.append(f"{_count(marks, 'cell')} got lost nbgrader metadata back.")
         if retyped:
             self.repairs.append(f"{_count(retyped, 'cell')} of another type changed back.")
+        old = [c for c in self.cells if c.grade_id and c.nbgrader.get("schema_version") != 3]
+        if old:
+            self.repairs.append(f"{_count(len(old), 'cell')} of another nbgrader schema restored.")
         kernel = self.reading.metadata.get("kernelspec")
         if not isinstance(kernel, dict) or not kernel.get("name"):
             self.repairs.append("The missing kernelspec was restored.")
 
     def _look_at_metadata(self) -> None:
-        for cell in self.cells:
+        for i, cell in enumerate(self.cells):
             known = self.release.marks.get(cell.grade_id or "")
             meta = cell.nbgrader
-            if cell.grade_id and known is None:
+            if cell.grade_id and known is None and i in self.extra:
                 self.flags.append(
                     f"A cell carries the nbgrader id {cell.grade_id[:60]!r}, which the release "
                     "does not have; it is not graded."

@@ -66,7 +66,7 @@ def test_numbers():
     for words in ("6 submissions", "4 graded", "1 flagged", "1 failed", "2 written answers"):
         assert words in page.text
     assert "The file is empty." in page.text
-    assert f"Without a result: {NAMES[3]}" in page.text
+    assert f"No result for {NAMES[3]} :" in page.text
     assert "over 3 graded submissions" in page.text
 
 
