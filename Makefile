@@ -5,6 +5,15 @@ VENV ?= .venv
 # CPU build of torch by default; `make TORCH=cuda ...` for NVIDIA GPUs.
 TORCH ?= cpu
 NB ?=
+# Grading: make grade ASSIGNMENT=01_self_attention SUBMISSIONS=folder-or-zip
+WORKERS ?=
+SCHEDULER ?=
+DB ?=
+DUE ?=
+ROSTER ?=
+UNSAFE ?=
+GRADING = $(if $(WORKERS),--workers $(WORKERS)) $(if $(SCHEDULER),--scheduler $(SCHEDULER)) \
+  $(if $(DUE),--due "$(DUE)") $(if $(UNSAFE),--unsafe)
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 # What runs the notebooks on a GPU: the environment when there is one, else any Python with torch.
@@ -18,7 +27,7 @@ export MKL_NUM_THREADS ?= 1
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 .PHONY: help lab run test quick lint unit answers nbval notebooks solutions release bench env clean \
-  test-colab test-gpu
+  test-colab test-gpu grade demo-class
 
 help: ## list the commands
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
@@ -74,6 +83,14 @@ test-gpu: ## nbval over all solutions on a GPU, with the torch of GPU_PYTHON (NB
 
 bench: $(READY) ## measure the claims over seeds and the performance figures (SEEDS=n ONLY=name)
 	$(BIN)/python -m benchmarks $(if $(SEEDS),--seeds $(SEEDS)) $(if $(ONLY),--only $(ONLY))
+
+grade: $(READY) ## grade a class (ASSIGNMENT=name SUBMISSIONS=folder-or-zip; WORKERS DB DUE ROSTER UNSAFE)
+	$(if $(and $(ASSIGNMENT),$(SUBMISSIONS)),,$(error say which: make grade ASSIGNMENT=name SUBMISSIONS=folder-or-zip))
+	$(BIN)/python -m course_utils.grading grade "$(ASSIGNMENT)" "$(SUBMISSIONS)" $(GRADING) \
+	  $(if $(DB),--db "$(DB)") $(if $(ROSTER),--roster "$(ROSTER)")
+
+demo-class: $(READY) ## grade 30 simulated students of notebook 01 (minutes), to see it all
+	$(BIN)/python -m course_utils.grading demo-class $(GRADING)
 
 clean: ## remove what the commands made, but not the environment
 	rm -rf build dist .pytest_cache .mypy_cache .ruff_cache

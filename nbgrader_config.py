@@ -9,7 +9,6 @@ from nbgrader.preprocessors import (
     ClearOutput,
     ComputeChecksums,
     Execute,
-    GetGrades,
     IncludeHeaderFooter,
     LockCells,
     SaveCells,
@@ -18,6 +17,7 @@ from nbgrader.preprocessors import (
 from course_utils.grading.preprocessors import (
     ClearAnswers,
     ExecuteAnswers,
+    GetScores,
     HideChecks,
     TagForStudents,
 )
@@ -58,4 +58,5 @@ c.Autograde.autograde_preprocessors = [ExecuteAnswers if p is Execute else p for
 c.ExecuteAnswers.timeout = 120
 c.ExecuteAnswers.allow_errors = True
 
-c.GenerateFeedback.preprocessors = [GetGrades, HideChecks, CSSHTMLHeaderPreprocessor]
+c.GenerateFeedback.preprocessors = [GetScores, HideChecks, CSSHTMLHeaderPreprocessor]
+c.ExportApp.plugin_class = "course_utils.grading.export.CsvExport"

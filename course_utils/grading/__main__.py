@@ -7,6 +7,7 @@ import json
 import sys
 from pathlib import Path
 
+from course_utils.grading.class_commands import add_class_commands
 from course_utils.grading.source import course_root, notebook_names
 
 
@@ -48,6 +49,8 @@ def main(arguments: list[str] | None = None) -> int:
         "--html", type=Path, default=Path("build/html"), help="folder for the HTML"
     )
     command.set_defaults(run=_run)
+
+    add_class_commands(commands)
 
     options = parser.parse_args(arguments)
     try:

@@ -244,6 +244,10 @@ class Mirror(nn.Module):
         memo[id(self)] = made
         return made
 
+    def get_input_embeddings(self) -> Any:
+        """Return the word embeddings of a model of transformers."""
+        return self.bridge_call("get_input_embeddings", (), {})
+
     def __repr__(self) -> str:
         return f"{type(self).__name__}()"
 

@@ -47,6 +47,7 @@ class Writer:
         known: Callable[[torch.Tensor], list[Any] | None],
     ) -> None:
         self.reference, self.known = reference, known
+        self.recipe: Callable[[Any], list[Any] | None] | None = None
         self.blobs: list[bytes] = []
         self.tensors: list[dict[str, Any]] = []
         self.sent: list[torch.Tensor] = []
@@ -67,6 +68,9 @@ class Writer:
             raise TypeError("a value is nested too deeply")
         if isinstance(value, torch.Tensor):
             return self.known(value) or ["tensor", self.tensor(value)]
+        recipe = self.recipe(value) if self.recipe is not None else None
+        if recipe is not None:
+            return recipe
         for kind, write in _WRITERS:
             if isinstance(value, kind):
                 return write(self, value, depth + 1)
@@ -117,7 +121,10 @@ class Writer:
 
 
 def _raw(plain: torch.Tensor) -> bytes:
-    return plain.contiguous().view(-1).view(torch.uint8).numpy().tobytes() if plain.numel() else b""
+    if plain.numel() == 0:
+        return b""
+    row = torch.empty(plain.numel(), dtype=plain.dtype)
+    return row.copy_(plain.reshape(-1)).view(torch.uint8).numpy().tobytes()
 
 
 def _write_array(writer: Writer, value: np.ndarray, depth: int) -> Any:

@@ -16,12 +16,16 @@ import contextlib
 import copy
 import weakref
 from collections.abc import Callable, Sequence
+from contextlib import nullcontext
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor, nn
+from torch.overrides import TorchFunctionMode
 
 from course_utils.checks import _core
+from course_utils.grading import _recipes
 from course_utils.grading._frames import Closed, Malformed, Overdue, Wire
 from course_utils.grading._modules import (
     REMOTE,
@@ -64,6 +68,19 @@ def _forward(name: str) -> Callable[..., Any]:
         return peer.call(handle, path, method, args, kwargs)
 
     return call
+
+
+class _Watch(TorchFunctionMode):
+    """Note calls of torch's functions by name, also through a reference saved early."""
+
+    def __init__(self, names: Sequence[str], hits: list[str]) -> None:
+        super().__init__()
+        self.names, self.hits = frozenset(names), hits
+
+    def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        if getattr(func, "__name__", "") in self.names:
+            self.hits.append(func.__name__)
+        return func(*args, **(kwargs or {}))
 
 
 class _Link:
@@ -115,6 +132,9 @@ class Peer:
         self.broken: Exception | None = None
         self.calls = 0
         self._count = 0
+        self._received: dict[int, int] = {}
+        self._params: list[Any] = []
+        self._used: list[Shared] = []
 
     # ------------------------------------------------------------------ asking
 
@@ -142,8 +162,7 @@ class Peer:
         if "target" in header and (False, header["target"][0]) in self.shared:
             used.append(self.shared[False, header["target"][0]])
         first = len(writer.sent)
-        self._params: list[Any] = []
-        self._used = used
+        self._params, self._used = [], used
         try:
             message["args"] = [writer.value(a) for a in args]
             message["kwargs"] = {str(k): writer.value(v) for k, v in kwargs.items()}
@@ -214,6 +233,8 @@ class Peer:
             raise self._error(header)
         if header["kind"] != "reply":
             raise Malformed("neither a reply nor an error")
+        if header.get("stirred"):  # the answer moved NumPy's global numbers: checks may ask
+            np.random.seed()  # noqa: NPY002
         for where, new in header.get("changed", []):
             old = given[0][where] if isinstance(where, int) else given[1][where]
             _overwrite(where, old, reader.value(new))
@@ -267,19 +288,25 @@ class Peer:
             raise Malformed(f"an unknown request {op!r:.40}")
         target, method = self._target(header["target"], op)
         if op == "get":
-            return getattr(target, method)
+            value = getattr(target, method)
+            if self.guarded and isinstance(target, nn.Module) and not _plain_attribute(value):
+                raise AttributeError(f"{method} of this model cannot be looked at here")
+            return value
         inputs = [self._input(tag, reader) for tag in header["diff"]]
         torch.set_grad_enabled(bool(header["grad"]))
         if not self.guarded:
             torch.set_default_dtype(getattr(torch, header["default"]))
         before = None if self.guarded else _core._snapshot([*args, *kwargs.values()])
+        numbers = np.random.get_state()[1].copy()  # noqa: NPY002
         watch = _core._LibraryWatch(() if self.guarded else self.forbids)
         try:
-            with watch:
+            with watch, _Watch(watch.names, watch.hits) if watch.names else nullcontext():
                 value = self._invoke(target, method, args, kwargs)
         finally:
             if not self.guarded:
                 extra["modes"] = [torch.is_grad_enabled()]
+        if not self.guarded and (np.random.get_state()[1] != numbers).any():  # noqa: NPY002
+            extra["stirred"] = True
         if watch.hits:
             extra["hits"] = watch.hits[0]
         if before is not None:
@@ -345,6 +372,7 @@ class Peer:
         first = len(writer.sent)
         try:
             message["value"] = writer.value(value)
+            self._received = {}
             message["changed"] = [(p, writer.value(v)) for p, v in extra.pop("changed", [])]
         except Unbridged as error:
             self._break(error)
@@ -365,6 +393,8 @@ class Peer:
 
     def _message(self, kind: str) -> tuple[Writer, dict[str, Any]]:
         writer = self._writer = Writer(self._reference, self._known)
+        if self.guarded:
+            writer.recipe = lambda value: _recipes.write(value, writer.value)
         state = []
         for (mine, handle), shared in self.shared.items():
             changes = shared.changes(writer)
@@ -372,10 +402,6 @@ class Peer:
                 state.append([mine, handle, changes])
         gone, self.gone[:] = list(self.gone), []
         return writer, {"kind": kind, "state": state, "gone": gone}
-
-    _received: dict[int, int] = {}
-    _params: list[Any] = []
-    _used: list[Shared] = []
 
     def _send(self, message: dict[str, Any], writer: Writer) -> None:
         self.wire.send(message | {"tensors": writer.tensors}, writer.blobs)
@@ -435,6 +461,10 @@ class Peer:
                 make = self._mirror if tag == "module" else self._remote
                 self.proxies[handle] = make(handle, info, reader)
             return self.proxies[handle]
+        if tag == "part":
+            return self.proxies[data[1]].get_submodule(data[2])
+        if tag in _recipes.TAGS and not self.guarded:
+            return _recipes.make(data, reader.value)
         raise Malformed(f"an unknown tag {tag!r:.40}")
 
     # ------------------------------------------------------------------ references
@@ -446,6 +476,13 @@ class Peer:
                 self._used.append(self.shared[False, bridge[1]])
             return ["back", bridge[1], bridge[2]]
         handle = self.numbers.get(id(value))
+        if handle is None and isinstance(value, nn.Module):
+            for (mine, number), shared in self.shared.items():
+                parts = shared.module.named_modules() if mine else ()
+                path = next((p for p, part in parts if part is value), None)
+                if path is not None:
+                    self._used.append(shared)
+                    return ["part", number, path]
         if handle is None:
             if self.guarded and not _may_travel(value):
                 raise Unbridged(f"a check hands over {type(value).__name__}")
@@ -579,15 +616,30 @@ def _allowed(target: Any, method: Any, op: str) -> bool:
     if isinstance(target, torch.optim.Optimizer):
         return method in OPTIMIZER
     if isinstance(target, nn.Module):
-        return op == "call" and (method in REMOTE or method in ("", "__deepcopy__"))
+        if op == "get":
+            return not method.startswith("_") and not callable(getattr(target, method, None))
+        return method in REMOTE or method in ("", "__deepcopy__", "get_input_embeddings")
     name = method or "__call__"
-    return op == "call" and name in DUNDERS and hasattr(type(target), name)
+    return op == "call" and name in DUNDERS and _has(target, name)
+
+
+def _has(value: Any, name: str) -> bool:
+    """Whether the class of a value has a method, its own and not its metaclass's."""
+    return any(name in vars(kind) for kind in type(value).__mro__)
+
+
+def _plain_attribute(value: Any) -> bool:
+    """Whether an attribute of a model is a size or a configuration, and nothing that opens more."""
+    kinds = (bool, int, float, str, torch.Size, torch.dtype, torch.device, type(None))
+    if isinstance(value, tuple):
+        return all(isinstance(v, kinds) for v in value)
+    return isinstance(value, kinds) or type(value).__name__.endswith("Config")
 
 
 def _may_travel(value: Any) -> bool:
     if isinstance(value, nn.Module | torch.optim.Optimizer):
         return True
-    return any(hasattr(type(value), n) for n in DUNDERS) and not isinstance(value, type)
+    return any(_has(value, n) for n in DUNDERS) and not isinstance(value, type)
 
 
 def _home(value: Any) -> str:
@@ -609,5 +661,5 @@ def _about(value: Any) -> dict[str, Any]:
         "module": _home(value),
         "text": text,
         "signature": write_signature(value) if callable(value) else None,
-        "dunders": [n for n in DUNDERS if hasattr(type(value), n)],
+        "dunders": [n for n in DUNDERS if _has(value, n) or (n == "__call__" and callable(value))],
     }

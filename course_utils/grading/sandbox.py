@@ -22,7 +22,10 @@ from pathlib import Path
 
 __all__ = ["Box", "Limits", "bubblewrap", "require_bubblewrap"]
 
-INSIDE = ("__init__.py", "_frames.py", "_modules.py", "_values.py", "bridge.py", "student.py")
+INSIDE = (
+    *("__init__.py", "_frames.py", "_modules.py", "_recipes.py", "_values.py"),
+    *("bridge.py", "student.py"),
+)
 PACKAGE = Path(__file__).resolve().parents[1]
 LIBRARY = "/box"
 ETC = ("ld.so.cache", "ld.so.conf", "ld.so.conf.d", "alternatives", "fonts", "localtime")

@@ -27,7 +27,9 @@ CHECK = re.compile(r"(?P<exercise>.+?)_check(?:_(?P<part>.+))?")
 
 
 def course_root(start: Path | None = None) -> Path:
-    """Folder of the course: the nearest one upwards that holds ``nbgrader_config.py``.
+    """Folder of the course: the nearest one upwards with ``nbgrader_config.py`` and ``solutions/``.
+
+    (The workspace of a class has a configuration of its own, and no solutions.)
 
     Raises
     ------
@@ -37,7 +39,7 @@ def course_root(start: Path | None = None) -> Path:
     package = Path(__file__).resolve().parents[2]
     for base in [start or Path.cwd(), package]:
         for folder in [base.resolve(), *base.resolve().parents]:
-            if (folder / "nbgrader_config.py").is_file():
+            if (folder / "nbgrader_config.py").is_file() and (folder / "solutions").is_dir():
                 return folder
     raise FileNotFoundError("no course here: run this in the folder that holds nbgrader_config.py")
 

@@ -13,6 +13,7 @@ import os
 import subprocess
 import sys
 import warnings
+from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 from types import TracebackType
@@ -22,6 +23,7 @@ import nbformat
 from nbformat import NotebookNode
 
 from course_utils.grading.build import ONE_THREAD
+from course_utils.grading.examiner import INSIDE
 from course_utils.grading.judge import notebook_spec
 from course_utils.grading.sandbox import Limits, require_bubblewrap
 from course_utils.grading.source import NotebookSource, read_source, tags
@@ -98,8 +100,15 @@ class Judge:
             self._process.wait()
             self._process = None
 
-    def judge(self, notebook: Path) -> dict[str, Any]:
+    def judge(self, notebook: Path, only: Sequence[str] | None = None) -> dict[str, Any]:
         """Judge one notebook file; whatever is in it, the result says what was found.
+
+        Parameters
+        ----------
+        notebook
+            The file.
+        only
+            Names of the exercises to judge; all by default.
 
         Returns
         -------
@@ -110,11 +119,18 @@ class Judge:
             read = nbformat.read(notebook, as_version=4)
         except Exception as error:  # a damaged file can raise nearly anything
             return self._failed(f"the notebook cannot be read: {type(error).__name__}: {error}")
-        return self.judge_cells(read)
+        return self.judge_cells(read, only)
 
-    def judge_cells(self, notebook: NotebookNode) -> dict[str, Any]:
+    def judge_cells(
+        self, notebook: NotebookNode, only: Sequence[str] | None = None
+    ) -> dict[str, Any]:
         """Judge a notebook that is at hand; see :meth:`judge`."""
-        found = self._ask(plan_of(notebook, self.source))
+        names = [n for n in self.source.exercises if only is None or n in only]
+        try:
+            plan = plan_of(notebook, self.source)
+        except Exception as error:  # cells of any shape
+            return self._failed(f"the notebook has no order: {type(error).__name__}: {error}")
+        found = self._ask(plan | {"only": names})
         if "error" in found:
             return self._failed(found["error"])
         exercises = found["exercises"]
@@ -206,7 +222,9 @@ class Judge:
         for exercise in spec["exercises"]:
             folder = self.root / "tests" / "answers" / self.assignment / exercise["name"]
             exercise["wrong"] = [p.read_text("utf-8") for p in sorted(folder.glob("wrong_*.py"))]
-        inside = {"imports": plain(spec["imports"]), "module": spec["module"]} | limits
+        checks_inside = any(e["name"] in INSIDE for e in spec["exercises"])
+        module = spec["module"] if checks_inside else None
+        inside = {"imports": plain(spec["imports"]), "module": module} | limits
         return spec | {"limits": limits, "unsafe": self.unsafe, "inside": inside}
 
 

@@ -1,0 +1,150 @@
+"""How long a class takes, and how much memory: ``python -m benchmarks.class_scale --help``.
+
+Simulated submissions of notebook 01, each with its own mixture of right, wrong and missing answers,
+are repaired, judged and scored as ``make grade`` does it. The first of them go through ``nbgrader
+autograde`` in the same run, with the course's configuration (so it skips the training cells, too).
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import platform
+import resource
+import shutil
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from collections.abc import Sequence
+from pathlib import Path
+
+import nbformat
+import psutil
+
+from course_utils.grading.autograde import autograde
+from course_utils.grading.build import ONE_THREAD
+from course_utils.grading.demo import ASSIGNMENT, DemoCourse
+from course_utils.grading.gradebook import Class
+from course_utils.grading.repair import repair_all
+from course_utils.grading.source import course_root
+
+RESULTS = Path(__file__).with_name("class_scale.json")
+
+
+class PeakMemory:
+    """Largest proportional set size of this process with all its children, in MiB."""
+
+    def __enter__(self) -> PeakMemory:
+        self.mib, self._stop = 0.0, threading.Event()
+        self._thread = threading.Thread(target=self._watch, daemon=True)
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._stop.set()
+        self._thread.join()
+
+    def _watch(self) -> None:
+        me = psutil.Process()
+        while not self._stop.wait(2.0):
+            total = 0
+            for process in [me, *me.children(recursive=True)]:
+                try:
+                    total += process.memory_full_info().pss
+                except (psutil.Error, OSError):
+                    continue
+            self.mib = max(self.mib, total / 2**20)
+
+
+def cpu_seconds() -> float:
+    """CPU time of this process and of all its children that have ended."""
+    usages = [resource.getrusage(w) for w in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]
+    return sum(u.ru_utime + u.ru_stime for u in usages)
+
+
+def submit(root: Path, workspace: Path, number: int) -> None:
+    """Write submissions as ``collect`` leaves them; the first are the same for every number."""
+    course = DemoCourse(root)
+    for i in range(number):
+        folder = workspace / "submitted" / f"student{i:03d}" / ASSIGNMENT
+        folder.mkdir(parents=True)
+        nbformat.write(course.fill(course.mixed(0.7, 0.2)), folder / f"{ASSIGNMENT}.ipynb")
+
+
+def ours(root: Path, number: int, workers: int, unsafe: bool) -> dict[str, float]:
+    """Repair, judge and score a class."""
+    with tempfile.TemporaryDirectory() as scratch, PeakMemory() as memory:
+        workspace = Path(scratch)
+        submit(root, workspace, number)
+        start, cpu = time.perf_counter(), cpu_seconds()
+        repair_all(root, workspace, ASSIGNMENT, progress=False)
+        repaired = time.perf_counter()
+        results = autograde(root, workspace, ASSIGNMENT, workers=workers, unsafe=unsafe)
+        end = time.perf_counter()
+    return {
+        "submissions": number,
+        "repair_seconds": repaired - start,
+        "seconds": end - start,
+        "cpu_seconds": cpu_seconds() - cpu,
+        "seconds_per_submission": (end - start) / number,
+        "peak_mib": memory.mib,
+        "graded": sum(r["status"] == "graded" for r in results),
+    }
+
+
+def nbgrader(root: Path, number: int) -> dict[str, float]:
+    """Time ``nbgrader autograde`` on the same submissions, one after the other as it does."""
+    with tempfile.TemporaryDirectory() as scratch:
+        workspace = Path(scratch)
+        submit(root, workspace, number)
+        Class(root, workspace).prepare(ASSIGNMENT)
+        shutil.copytree(workspace / "submitted", workspace / "repaired")
+        environment = os.environ | ONE_THREAD | {"MPLBACKEND": "Agg"}
+        environment["PATH"] = f"{Path(sys.executable).parent}{os.pathsep}{environment['PATH']}"
+        start, cpu = time.perf_counter(), cpu_seconds()
+        subprocess.run(
+            [sys.executable, "-m", "nbgrader", "autograde", ASSIGNMENT],
+            cwd=workspace,
+            env=environment,
+            check=True,
+            capture_output=True,
+        )
+        seconds = time.perf_counter() - start
+    return {
+        "submissions": number,
+        "seconds": seconds,
+        "cpu_seconds": cpu_seconds() - cpu,
+        "seconds_per_submission": seconds / number,
+    }
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Measure, print, and write ``benchmarks/class_scale.json``."""
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.class_scale", description=__doc__)
+    parser.add_argument("numbers", nargs="*", type=int, default=[4, 10, 20, 40], metavar="N")
+    parser.add_argument("--workers", type=int, default=len(os.sched_getaffinity(0)))
+    parser.add_argument("--stock", type=int, default=4, help="submissions for nbgrader; 0: none")
+    parser.add_argument("--unsafe", action="store_true")
+    options = parser.parse_args(arguments)
+    root = course_root()
+    told: dict[str, object] = {
+        "machine": f"{platform.machine()}, {len(os.sched_getaffinity(0))} cores",
+        "python": platform.python_version(),
+        "workers": options.workers,
+    }
+    if options.stock:
+        told["nbgrader"] = nbgrader(root, options.stock)
+        print("nbgrader autograde:", json.dumps(told["nbgrader"]), flush=True)
+    rows = []
+    for number in sorted({*options.numbers, *([options.stock] if options.stock else [])}):
+        rows.append(ours(root, number, options.workers, options.unsafe))
+        print(json.dumps(rows[-1]), flush=True)
+        told["class"] = rows
+        RESULTS.write_text(json.dumps(told, indent=1) + "\n", encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()
