@@ -19,6 +19,7 @@ import zipfile
 from pathlib import Path
 
 import nbformat
+from nbclient.exceptions import CellExecutionError
 
 from course_utils.grading.build import Run, execute
 from course_utils.grading.publish import publish
@@ -129,7 +130,13 @@ def write_kernel(folder):
 
 
 def run_solved(folder, name):
-    """Execute a release with the model answers; stop at an error or at anything on stderr."""
+    """Execute a release with the model answers; an error or anything on stderr is a failure.
+
+    Raises
+    ------
+    RuntimeError
+        With the first of what went wrong.
+    """
     source = read_source(ROOT, name)
     notebook = nbformat.read(folder / f"{name}.ipynb", as_version=4)
     fill_in(notebook, source, {key: e.answer for key, e in source.exercises.items()})
@@ -138,7 +145,7 @@ def run_solved(folder, name):
     problems = [o.evalue for o in outputs if o.output_type == "error"]
     problems += [o.text for o in outputs if o.get("name") == "stderr"]
     if problems:
-        sys.exit(f"test-colab: {name}: {problems[0][-2000:]}")
+        raise RuntimeError(problems[0][-2000:])
     return run
 
 
@@ -196,21 +203,29 @@ def main():
             file.extractall(scratch)
         (folder,) = Path(scratch).glob("attention-in-medicine-*/notebooks")
         if options.solved_to:
-            return write_solved(folder, options.solved_to)
+            write_solved(folder, options.solved_to)
+            return 0
         before = make_environment()
         check_installation(folder, known, before)
         check_messages()
         write_kernel(Path(scratch) / "jupyter")
+        failed = []
         for name in options.names or known:
-            run, how = kept_run(folder, name, options.again)
+            try:
+                run, how = kept_run(folder, name, options.again)
+            except (RuntimeError, CellExecutionError) as error:
+                failed.append(name)
+                print(f"  {name:30} FAILED: {error}", flush=True)
+                continue
             inside = sum(claim["inside"] for claim in run.claims)
             print(
                 f"  {name:30} {run.cpu_seconds:6.0f} CPU s  "
                 f"{inside} of {len(run.claims)} figures in their bands  ({how})",
                 flush=True,
             )
-    print("test-colab: passed")
+    print(f"test-colab: {'failed: ' + ', '.join(failed) if failed else 'passed'}")
+    return int(bool(failed))
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())
