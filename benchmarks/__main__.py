@@ -28,7 +28,7 @@ ROOT = course_root()
 KEPT = ROOT / "build" / "bench"
 RESULTS = Path(__file__).with_name("results.json")
 BANDS = ROOT / "course_utils" / "assets" / "bands"
-SPEED = ("layers", "generators", "library")
+SPEED = ("layers", "generators", "loops", "embeddings", "checks", "library", "icu_cohort")
 
 
 def stamp() -> dict[str, str]:

@@ -2167,7 +2167,7 @@ finding, cue = spans(note, place)
 words = test_notes.words(note)
 colors = dict.fromkeys(finding, "C3") | dict.fromkeys(cue, "C0")
 maps = attention_of(note)
-fig, axes = plt.subplots(1, 2, figsize=(12, 6))
+fig, axes = plt.subplots(1, 2, figsize=(11, 5.5))
 for block, ax in enumerate(axes):
     head = int(maps[block][:, finding][:, :, cue].sum(-1).mean(1).argmax())
     plots.attention_map(
@@ -2179,6 +2179,10 @@ for block, ax in enumerate(axes):
         ax=ax,
     )
 plt.show()
+
+# %% [markdown]
+# *One head of each block, the one that looks most from the finding (red) to the deciding words (blue).*
+
 # %%
 fig, ax = plt.subplots(figsize=(11, 3))
 plots.attention_map(
@@ -2194,8 +2198,7 @@ plt.show()
 print(test_notes.texts([note])[0])
 
 # %% [markdown]
-# *First picture: one head of each block, the one that looks most from the finding to the deciding words. Second picture: attention of the four learned queries,
-# which decides what each logit is made of.*
+# *Attention of the four learned queries, which decides what each logit is made of.*
 #
 # Convincing? You have just seen the head that fits best out of four, in one note out of 2,000. So count, over many notes and all heads. And ask the model
 # itself which words matter: **occlusion** hides one word at a time and measures how far the logit moves.
