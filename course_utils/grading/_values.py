@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import torch
@@ -24,7 +24,9 @@ DTYPES = {
         *(torch.int8, torch.int16, torch.int32, torch.int64, torch.complex64, torch.complex128),
     )
 }
-TYPES = {f"{t.__module__}.{t.__name__}": t for t in (bool, int, float, str, list, tuple, dict)}
+TYPES: dict[str, Any] = {
+    f"{t.__module__}.{t.__name__}": t for t in (bool, int, float, str, list, tuple, dict)
+}
 TYPES |= {f"numpy.{t.__name__}": t for t in (np.int64, np.int32, np.float64, np.float32, np.bool_)}
 ARRAY_KINDS = "biufcSUmM"
 DEEPEST = 40
@@ -135,7 +137,9 @@ def _write_array(writer: Writer, value: np.ndarray, depth: int) -> Any:
     if value.dtype.kind not in ARRAY_KINDS:
         raise TypeError(f"an array of {value.dtype} cannot be handed over")
     value = value.astype(value.dtype.newbyteorder("="), copy=False)
-    order = "F" if value.flags.f_contiguous and not value.flags.c_contiguous else "C"
+    order: Literal["C", "F"] = (
+        "F" if value.flags.f_contiguous and not value.flags.c_contiguous else "C"
+    )
     number = writer.blob(value.tobytes(order))
     return ["array", value.dtype.str, list(value.shape), order, number]
 
@@ -146,7 +150,7 @@ def _write_number(writer: Writer, value: np.generic, depth: int) -> Any:
     return ["number", value.dtype.str, writer.blob(value.tobytes())]
 
 
-def _plain_items(value: Any, base: type) -> list[Any]:
+def _plain_items(value: Any, base: Any) -> list[Any]:
     return list(base.__iter__(value))
 
 

@@ -11,12 +11,11 @@ iterable, a module or an optimizer, and reach nothing else.
 
 from __future__ import annotations
 
-import builtins
 import contextlib
 import copy
 import weakref
-from collections.abc import Callable, Sequence
-from contextlib import nullcontext
+from collections.abc import Callable, Iterable, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from typing import Any
 
 import numpy as np
@@ -28,19 +27,26 @@ from course_utils.checks import _core
 from course_utils.grading import _recipes
 from course_utils.grading._frames import Closed, Malformed, Overdue, Wire
 from course_utils.grading._modules import (
-    REMOTE,
     Shared,
     build_mirror,
     home_here,
     read_signature,
     write_signature,
 )
+from course_utils.grading._references import (
+    DUNDERS,
+    about,
+    allowed,
+    home,
+    may_travel,
+    overwrite,
+    plain_attribute,
+    rebuild,
+)
 from course_utils.grading._values import Reader, Writer
 
 __all__ = ["Peer", "Unbridged"]
 
-DUNDERS = ("__call__", "__iter__", "__next__", "__len__", "__getitem__")
-OPTIMIZER = ("step", "zero_grad", "param_groups", "state_dict")
 LONGEST_TEXT = 4000
 
 
@@ -73,7 +79,7 @@ def _forward(name: str) -> Callable[..., Any]:
 class _Watch(TorchFunctionMode):
     """Note calls of torch's functions by name, also through a reference saved early."""
 
-    def __init__(self, names: Sequence[str], hits: list[str]) -> None:
+    def __init__(self, names: Iterable[str], hits: list[str]) -> None:
         super().__init__()
         self.names, self.hits = frozenset(names), hits
 
@@ -237,7 +243,7 @@ class Peer:
             np.random.seed()  # noqa: NPY002
         for where, new in header.get("changed", []):
             old = given[0][where] if isinstance(where, int) else given[1][where]
-            _overwrite(where, old, reader.value(new))
+            overwrite(where, old, reader.value(new))
         if header.get("outs"):
             link = _Link(self, int(header["graph"]), [reader.tensors[n] for n in header["outs"]])
             anchor = torch.zeros((), requires_grad=True)
@@ -289,18 +295,21 @@ class Peer:
         target, method = self._target(header["target"], op)
         if op == "get":
             value = getattr(target, method)
-            if self.guarded and isinstance(target, nn.Module) and not _plain_attribute(value):
+            if self.guarded and isinstance(target, nn.Module) and not plain_attribute(value):
                 raise AttributeError(f"{method} of this model cannot be looked at here")
             return value
         inputs = [self._input(tag, reader) for tag in header["diff"]]
         torch.set_grad_enabled(bool(header["grad"]))
         if not self.guarded:
             torch.set_default_dtype(getattr(torch, header["default"]))
-        before = None if self.guarded else _core._snapshot([*args, *kwargs.values()])
+        before: Any = None if self.guarded else _core._snapshot([*args, *kwargs.values()])
         numbers = np.random.get_state()[1].copy()  # noqa: NPY002
         watch = _core._LibraryWatch(() if self.guarded else self.forbids)
+        also: AbstractContextManager[Any] = nullcontext()
+        if watch.names:
+            also = _Watch(watch.names, watch.hits)
         try:
-            with watch, _Watch(watch.names, watch.hits) if watch.names else nullcontext():
+            with watch, also:
                 value = self._invoke(target, method, args, kwargs)
         finally:
             if not self.guarded:
@@ -310,9 +319,9 @@ class Peer:
         if watch.hits:
             extra["hits"] = watch.hits[0]
         if before is not None:
-            places = [*range(len(args)), *kwargs]
+            places: list[Any] = [*range(len(args)), *kwargs]
             values = [*args, *kwargs.values()]
-            changed = [i for i, v in enumerate(values) if not _core._unchanged(v, before[i])]  # type: ignore[index]
+            changed = [i for i, v in enumerate(values) if not _core._unchanged(v, before[i])]
             extra["changed"] = [(places[i], values[i]) for i in changed]
         extra["graph"] = inputs
         return value
@@ -359,7 +368,7 @@ class Peer:
         target = self.owned[handle]
         if path:
             target = target.get_submodule(str(path))
-        if self.guarded and not _allowed(target, method, op):
+        if self.guarded and not allowed(target, method, op):
             raise AttributeError(f"{type(target).__name__!r} object has no attribute {method!r}")
         return target, str(method)
 
@@ -484,13 +493,13 @@ class Peer:
                     self._used.append(shared)
                     return ["part", number, path]
         if handle is None:
-            if self.guarded and not _may_travel(value):
+            if self.guarded and not may_travel(value):
                 raise Unbridged(f"a check hands over {type(value).__name__}")
             handle = self._count = self._count + 1
             self.owned[handle], self.numbers[id(value)] = value, handle
         if isinstance(value, nn.Module):
             return ["module", handle, self._about_module(handle, value)]
-        return ["ref", handle, _about(value)]
+        return ["ref", handle, about(value)]
 
     def _about_module(self, handle: int, module: nn.Module) -> dict[str, Any] | None:
         if (True, handle) in self.shared:
@@ -501,7 +510,7 @@ class Peer:
         state = shared.changes(self._writer, first=True)
         return {
             "type": type(module).__name__,
-            "module": _home(module),
+            "module": home(module),
             "signature": write_signature(module),
             "parts": {p: [type(m).__name__, m.training] for p, m in module.named_modules()},
             "state": state,
@@ -556,110 +565,8 @@ class Peer:
             error = self.raised[token]
             error.__traceback__ = None
         else:
-            error = _rebuild([str(n) for n in header["mro"]], str(header["text"]), header["bare"])
+            error = rebuild([str(n) for n in header["mro"]], str(header["text"]), header["bare"])
             if not self.guarded:
                 error.bridge_token = token  # type: ignore[attr-defined]
         error.answer_line = line  # type: ignore[attr-defined]
         return error
-
-
-def _rebuild(mro: list[str], text: str, bare: bool) -> BaseException:
-    """Make an exception of the same name and text, of the nearest kind that exists here."""
-    ours: dict[str, type[BaseException]] = {
-        "CheckFailed": _core.CheckFailed,
-        "NotAttempted": _core.NotAttempted,
-    }
-    base: type[BaseException] = Exception
-    for name in mro:
-        found = ours.get(name, getattr(builtins, name, None))
-        if isinstance(found, type) and issubclass(found, BaseException):
-            base = found
-            break
-    body = {"__str__": lambda self: text, "__module__": "builtins", "__init__": _no_init}
-    kind = type(mro[0][:80] if mro else "Exception", (base,), body)
-    error = kind.__new__(kind)
-    error.args = () if bare else (text,)
-    return error
-
-
-def _no_init(self: BaseException, *args: Any) -> None:
-    """An exception is filled by hand."""
-
-
-def _overwrite(where: Any, old: Any, new: Any) -> None:
-    """Do to an argument what was done to it over there."""
-    with contextlib.suppress(Exception), torch.no_grad():
-        if isinstance(old, Tensor) and isinstance(new, Tensor) and old.shape == new.shape:
-            old.detach().copy_(new)
-            return
-        if isinstance(old, list) and isinstance(new, list):
-            old[:] = new
-            return
-        if isinstance(old, dict) and isinstance(new, dict):
-            old.clear()
-            old.update(new)
-            return
-        if type(old).__module__.startswith("numpy") and old.shape == new.shape:
-            old[...] = new
-            return
-    name = f"argument {where + 1}" if isinstance(where, int) else where
-    _core.fail(
-        f"The input `{name}` was changed ({_core.describe(new)}).",
-        "an in-place operation on an argument; work on a copy",
-    )
-
-
-def _allowed(target: Any, method: Any, op: str) -> bool:
-    """Whether the untrusted side may use this of an object that it was handed."""
-    if not isinstance(method, str):
-        return False
-    if isinstance(target, torch.optim.Optimizer):
-        return method in OPTIMIZER
-    if isinstance(target, nn.Module):
-        if op == "get":
-            return not method.startswith("_") and not callable(getattr(target, method, None))
-        return method in REMOTE or method in ("", "__deepcopy__", "get_input_embeddings")
-    name = method or "__call__"
-    return op == "call" and name in DUNDERS and _has(target, name)
-
-
-def _has(value: Any, name: str) -> bool:
-    """Whether the class of a value has a method, its own and not its metaclass's."""
-    return any(name in vars(kind) for kind in type(value).__mro__)
-
-
-def _plain_attribute(value: Any) -> bool:
-    """Whether an attribute of a model is a size or a configuration, and nothing that opens more."""
-    kinds = (bool, int, float, str, torch.Size, torch.dtype, torch.device, type(None))
-    if isinstance(value, tuple):
-        return all(isinstance(v, kinds) for v in value)
-    return isinstance(value, kinds) or type(value).__name__.endswith("Config")
-
-
-def _may_travel(value: Any) -> bool:
-    if isinstance(value, nn.Module | torch.optim.Optimizer):
-        return True
-    return any(_has(value, n) for n in DUNDERS) and not isinstance(value, type)
-
-
-def _home(value: Any) -> str:
-    kinds = value.__mro__ if isinstance(value, type) else (value,)
-    names = [str(getattr(k, "__module__", "")) for k in kinds]
-    return next((n for n in names if n.startswith("course_utils.")), names[0])
-
-
-def _about(value: Any) -> dict[str, Any]:
-    """What the other side needs to know of an object."""
-    try:
-        text = repr(value)[:200]
-    except BaseException:
-        text = type(value).__name__
-    kind = "type" if isinstance(value, type) else type(value).__name__
-    return {
-        "type": kind,
-        "name": str(getattr(value, "__name__", kind))[:100],
-        "module": _home(value),
-        "text": text,
-        "signature": write_signature(value) if callable(value) else None,
-        "dunders": [n for n in DUNDERS if _has(value, n) or (n == "__call__" and callable(value))],
-    }

@@ -101,7 +101,9 @@ def render(
 def _student(result: Mapping[str, Any], grade: Mapping[str, Any]) -> dict[str, Any]:
     graded = result["status"] == "graded"
     exercises = result["exercises"]
-    undecided = {n: e["message"] for n, e in exercises.items() if e["status"] == "failed" and graded}
+    undecided = {
+        n: e["message"] for n, e in exercises.items() if e["status"] == "failed" and graded
+    }
     scored = graded and not undecided
     return {
         "student": result["student"],

@@ -13,6 +13,7 @@ import importlib
 import json
 import os
 import random
+import resource
 import secrets
 import select
 import signal
@@ -101,7 +102,7 @@ class Session:
         self.limits = Limits(**job["limits"])
         self.exercises = {e["name"]: e for e in job["exercises"]}
         self.box: Box | None = None
-        self.boxes, self.peak = 0, 0
+        self.boxes, self.peak, self.cpu = 0, 0, 0.0
         self.fatal: dict[int, str] = {}
         self.seconds = {"start": 0.0, "cells": 0.0, "checks": 0.0}
 
@@ -137,10 +138,14 @@ class Session:
             flags = self._controls([n for n, r in results.items() if r["status"] == "right"])
         self.close()
         self.seconds["total"] = time.monotonic() - begin
+        for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN):
+            used = resource.getrusage(who)
+            self.cpu += used.ru_utime + used.ru_stime
         return {
             "exercises": {name: _public(r) for name, r in results.items()},
             "flags": flags,
-            "seconds": self.seconds,
+            "seconds": {key: round(value, 3) for key, value in self.seconds.items()},
+            "cpu_seconds": round(self.cpu, 3),
             "peak_mib": round(self.peak / 2**20, 1),
         }
 
@@ -268,7 +273,7 @@ class Session:
         self.box.control.settimeout(START)
         try:
             send(self.box.control, self.job["inside"])
-            receive(self.box.control)
+            self.cpu += float(receive(self.box.control)[0]["seconds"])
         except (EOFError, OSError) as error:
             trouble, self.box = self.box.trouble(), None
             raise RuntimeError(f"the box did not start ({error}): {trouble}") from None
@@ -280,7 +285,9 @@ class Session:
         box.control.settimeout(10)
         try:
             send(box.control, {"op": "reap"})
-            return receive(box.control)[0]["status"]
+            found = receive(box.control)[0]
+            self.cpu += float(found["seconds"])
+            return found["status"]
         except (EOFError, OSError, ValueError, KeyError):
             self.close()
             return None
@@ -303,6 +310,10 @@ class Session:
             while data:
                 data = data[os.write(pipe, data) :]
 
+        with open("/proc/self/statm") as file:
+            held = int(file.read().split()[0]) * resource.getpagesize()
+        memory = held + self.limits.memory_mib * 2**20
+        resource.setrlimit(resource.RLIMIT_AS, (memory, memory))
         kinds = {Closed: "ended", Overdue: "overdue", Malformed: "malformed"}
         try:
             peer = Peer(Wire(sock, time.monotonic() + self.limits.wall), guarded=True)

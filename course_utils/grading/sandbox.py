@@ -23,7 +23,7 @@ from pathlib import Path
 __all__ = ["Box", "Limits", "bubblewrap", "require_bubblewrap"]
 
 INSIDE = (
-    *("__init__.py", "_frames.py", "_modules.py", "_recipes.py", "_values.py"),
+    *("__init__.py", "_frames.py", "_modules.py", "_recipes.py", "_references.py", "_values.py"),
     *("bridge.py", "student.py"),
 )
 PACKAGE = Path(__file__).resolve().parents[1]
@@ -94,11 +94,11 @@ def _binds() -> list[str]:
     """Read-only places: system, environment, and this package without its grading part."""
     options = ["--ro-bind", "/usr", "/usr"]
     for name in ("bin", "lib", "lib32", "lib64", "sbin"):
-        path = Path("/", name)
-        if path.is_symlink():
-            options += ["--symlink", os.readlink(path), str(path)]
-        elif path.is_dir():
-            options += ["--ro-bind", str(path), str(path)]
+        place = Path("/", name)
+        if place.is_symlink():
+            options += ["--symlink", os.readlink(place), str(place)]
+        elif place.is_dir():
+            options += ["--ro-bind", str(place), str(place)]
     for name in ETC:
         options += ["--ro-bind-try", f"/etc/{name}", f"/etc/{name}"]
     places = {Path(p).resolve() for p in (sys.prefix, sys.base_prefix)} | {Path(sys.prefix)}
@@ -114,8 +114,7 @@ def _binds() -> list[str]:
         options += ["--tmpfs", str(PACKAGE / "grading")]
     options += ["--perms", "0755", "--tmpfs", f"{inside}/grading"]
     for name in INSIDE:
-        path = f"{inside}/grading/{name}"
-        options += ["--ro-bind", str(PACKAGE / "grading" / name), path]
+        options += ["--ro-bind", str(PACKAGE / "grading" / name), f"{inside}/grading/{name}"]
     return [*options, "--remount-ro", f"{inside}/grading"]
 
 

@@ -54,7 +54,7 @@ def main() -> None:
     gc.freeze()
     if boxed:
         _limit(job, resource.RLIMIT_NPROC, "processes")
-    send(control, {"ready": True})
+    send(control, {"ready": True, "seconds": time.process_time()})
     child = 0
     while True:
         try:

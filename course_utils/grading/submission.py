@@ -113,7 +113,8 @@ class Judge:
         Returns
         -------
         A dict with ``assignment``, ``status`` (``graded``, ``flagged`` or ``failed``), ``reason``,
-        ``flags``, ``exercises`` by name, ``seconds`` and ``peak_mib``.
+        ``flags``, ``exercises`` by name, ``seconds`` of wall time, ``cpu_seconds`` and
+        ``peak_mib``.
         """
         try:
             read = nbformat.read(notebook, as_version=4)
@@ -178,6 +179,7 @@ class Judge:
             "flags": [],
             "exercises": {},
             "seconds": dict.fromkeys(("start", "cells", "checks", "total"), 0.0),
+            "cpu_seconds": 0.0,
             "peak_mib": 0.0,
         }
 

@@ -3,10 +3,13 @@
 
 Every notebook is the model solution with something bad in one cell. ``TARGET`` is the exercise
 that the bad code wants to win without an answer; ``BYSTANDER`` is an honest one that must keep its
-points wherever the box survives.
+points wherever the box survives. ``HOSTILE_TABLE=file`` writes what became of each, a JSON line a
+submission.
 """
 
 import copy
+import json
+import os
 import socket
 import threading
 
@@ -45,7 +48,15 @@ def submit(judge, answer, *, exercise=TARGET, others=None, only=(TARGET,), cells
         extra = copy.deepcopy(notebook.cells[place])
         extra.metadata, extra.id, extra.source = type(extra.metadata)(), "extra", text
         notebook.cells.insert(place, extra)
-    return judge.judge_cells(notebook, only)
+    result = judge.judge_cells(notebook, only)
+    if os.environ.get("HOSTILE_TABLE"):
+        with open(os.environ["HOSTILE_TABLE"], "a") as table:
+            name = os.environ["PYTEST_CURRENT_TEST"].split("::")[-1].split(" ")[0]
+            found = {
+                n: [r["status"], r["points"], r["message"]] for n, r in result["exercises"].items()
+            }
+            table.write(json.dumps([name, result["status"], result["reason"], found]) + "\n")
+    return result
 
 
 def unearned(result, exercise=TARGET):
