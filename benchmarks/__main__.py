@@ -105,7 +105,7 @@ def write_page(results: dict[str, Any]) -> None:
             part = results[name]
             lines += [f"## {name.capitalize()}", "", f"{part['date']}, {part['machine']}.", ""]
             lines += ["| measured | value |", "| --- | ---: |"]
-            lines += [f"| {key} | {value:.2f} |" for key, value in part["values"].items()]
+            lines += [f"| {key} | {value:.3f} |" for key, value in part["values"].items()]
             lines.append("")
     for name in notebook_names(ROOT):
         path = BANDS / f"{name}.json"
@@ -156,7 +156,7 @@ def main() -> int:
             values = importlib.import_module(f"benchmarks.{part}").measure()
             results[part] = {"values": {k: round(v, 3) for k, v in values.items()}, **stamp()}
             for key, value in values.items():
-                print(f"  {value:8.2f}  {key}")
+                print(f"  {value:9.3f}  {key}")
         else:
             notebooks = results.setdefault("notebooks", {})
             notebooks[part] = measure_claims(part, options.seeds)

@@ -118,7 +118,8 @@ guessing. Every tested sentence is new to the model: its template (and, for nega
 in any statement) is nowhere in the training notes. Cues and most words are known from other
 sentences. *Known to new*: the probe is fitted on the corpus's own sentences. *New to new*: it is
 fitted on three quarters of the new templates (30 for negation, 12 for a word) and tested on the
-rest, which asks more of so few sentences.
+rest, which asks more of so few sentences. The senses carry over to new sentences;
+negation does so only in part: this model is often wrong about a new finding in a new phrase.
 
 | | layer 0 (static) | {heading} |
 | --- | {rule} |
