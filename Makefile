@@ -27,7 +27,7 @@ export MKL_NUM_THREADS ?= 1
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 .PHONY: help lab run test quick lint unit answers nbval notebooks solutions release bench env clean \
-  test-colab test-gpu grade demo-class
+  test-colab test-gpu sandbox grade demo-class
 
 help: ## list the commands
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
@@ -69,7 +69,12 @@ nbval: $(READY) ## run all solutions with nbval on the device at hand
 notebooks: nbval ## nbval, and every untouched release runs with stubs alone raising
 	$(BIN)/python -m pytest tests/notebooks -n $(JOBS) --dist load
 
-test: unit answers notebooks ## everything that has to pass
+sandbox: # bubblewrap, in which student code runs: Debian's package where it can be installed, else its name
+	@command -v bwrap >/dev/null || { command -v apt-get >/dev/null && \
+	  { [ "$$(id -u)" = 0 ] || sudo=sudo; $$sudo apt-get update -qq && $$sudo apt-get install -y -qq bubblewrap; }; } || \
+	  echo "There is no bubblewrap here (Debian package: bubblewrap): student code cannot be boxed."
+
+test: sandbox unit answers notebooks ## everything that has to pass
 	$(BIN)/python -m pytest tests/colab tests/grading
 
 quick: $(READY) ## the same for what changed since the last commit on main
@@ -84,12 +89,12 @@ test-gpu: ## nbval over all solutions on a GPU, with the torch of GPU_PYTHON (NB
 bench: $(READY) ## measure the claims over seeds and the performance figures (SEEDS=n ONLY=name)
 	$(BIN)/python -m benchmarks $(if $(SEEDS),--seeds $(SEEDS)) $(if $(ONLY),--only $(ONLY))
 
-grade: $(READY) ## grade a class (ASSIGNMENT=name SUBMISSIONS=folder-or-zip; WORKERS DB DUE ROSTER UNSAFE)
+grade: $(READY) sandbox ## grade a class (ASSIGNMENT=name SUBMISSIONS=folder-or-zip; WORKERS DB DUE ROSTER UNSAFE)
 	$(if $(and $(ASSIGNMENT),$(SUBMISSIONS)),,$(error say which: make grade ASSIGNMENT=name SUBMISSIONS=folder-or-zip))
 	$(BIN)/python -m course_utils.grading grade "$(ASSIGNMENT)" "$(SUBMISSIONS)" $(GRADING) \
 	  $(if $(DB),--db "$(DB)") $(if $(ROSTER),--roster "$(ROSTER)")
 
-demo-class: $(READY) ## grade 30 simulated students of notebook 01 (minutes), to see it all
+demo-class: $(READY) sandbox ## grade 30 simulated students of notebook 01 (minutes), to see it all
 	$(BIN)/python -m course_utils.grading demo-class $(GRADING)
 
 clean: ## remove what the commands made, but not the environment
