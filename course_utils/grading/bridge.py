@@ -114,6 +114,11 @@ class _Node(torch.autograd.Function):
         return (None, None, *found)
 
 
+def _numpy_numbers() -> np.ndarray:
+    """Return NumPy's global random state, which an answer may have to leave alone."""
+    return np.array(np.random.get_state(legacy=True)[1])  # type: ignore[index]  # noqa: NPY002
+
+
 class Peer:
     """One end of the bridge.
 
@@ -303,7 +308,7 @@ class Peer:
         if not self.guarded:
             torch.set_default_dtype(getattr(torch, header["default"]))
         before: Any = None if self.guarded else _core._snapshot([*args, *kwargs.values()])
-        numbers = np.random.get_state()[1].copy()  # noqa: NPY002
+        numbers = _numpy_numbers()
         watch = _core._LibraryWatch(() if self.guarded else self.forbids)
         also: AbstractContextManager[Any] = nullcontext()
         if watch.names:
@@ -314,7 +319,7 @@ class Peer:
         finally:
             if not self.guarded:
                 extra["modes"] = [torch.is_grad_enabled()]
-        if not self.guarded and (np.random.get_state()[1] != numbers).any():  # noqa: NPY002
+        if not self.guarded and (_numpy_numbers() != numbers).any():
             extra["stirred"] = True
         if watch.hits:
             extra["hits"] = watch.hits[0]

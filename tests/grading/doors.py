@@ -2,7 +2,7 @@
 
 ``python tests/grading/doors.py 01_self_attention [--each 5] [--only f1_scores]``: all answers of
 ``tests/answers`` by default. One box serves all of them, and only the answer's own exercise is
-judged, so an answer costs about half a second of CPU time.
+judged.
 """
 
 import argparse

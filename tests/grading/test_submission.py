@@ -138,15 +138,15 @@ def test_follow_through(judge):
 def test_model_answers_are_never_quoted(judge):
     """A failing answer that prints its surroundings meets no model answer in its message."""
     spy = """
-def MultiHeadSelfAttention(*args, **kwargs):
+def masked_mean_pool(x, is_token):
     raise RuntimeError("SEEN " + str(scaled_dot_product_attention.__code__.co_varnames))
 """
     stub = stub_of(SOURCE.exercises["scaled_dot_product_attention"].answer)
     result = judge.judge_cells(
-        filled({"scaled_dot_product_attention": stub, "MultiHeadSelfAttention": spy}),
-        ["scaled_dot_product_attention", "MultiHeadSelfAttention"],
+        filled({"scaled_dot_product_attention": stub, "masked_mean_pool": spy}),
+        ["scaled_dot_product_attention", "masked_mean_pool"],
     )
-    message = result["exercises"]["MultiHeadSelfAttention"]["message"]
+    message = result["exercises"]["masked_mean_pool"]["message"]
     assert "SEEN" in message
     assert "scores" not in message  # a name inside the model answer
 
