@@ -1,8 +1,8 @@
 """Judge many honest submissions and say whether any was flagged or lost a point.
 
-``python tests/grading/honest.py --count 60 --exercises 3``: each submission combines right answers of
-all styles with cells as students add them, and is judged on that many exercises, drawn at random,
-in a box of its own.
+``python tests/grading/honest.py --count 60 --exercises 3``: each submission combines right answers
+of all styles with cells as students add them, and is judged on that many exercises, drawn at
+random, in a box of its own.
 """
 
 import argparse
