@@ -1310,7 +1310,7 @@ torch.manual_seed(SEED)
 lstm_model = run("BiLSTM", BiLSTM(), epochs=4, lr=4e-3, batch_size=64)
 
 # %% [markdown]
-# No bag gets far beyond an F1 of 0.8, and each misses a fifth or more of the negated diagnoses. They play the odds: many cues in a note make every
+# No bag gets far beyond an F1 of 0.8, and each misses about a fifth of the negated diagnoses or more. They play the odds: many cues in a note make every
 # diagnosis a little less likely. Which errors a bag makes is a matter of taste: with balanced classes the logistic regression says *yes* more often, without it
 # says *no* more often. That moves errors from negated to asserted diagnoses and solves nothing.
 # The BiLSTM solves the task. That is the bar for attention.

@@ -244,13 +244,13 @@ def masked_mean_pool(x, is_token):
 """,
     "huge_file": """
 def masked_mean_pool(x, is_token):
-    for place in ("/tmp/a", "/tmp/b", "/dev/shm/a", "/home/student/a"):
+    for place in ("/tmp/a", "/tmp/b", "/dev/shm/a", "a"):
         with open(place, "wb") as file:
             for _ in range(3000): file.write(bytes(2**20))
 """,
     "symbolic_links": """
 import os
-os.symlink("/", "/tmp/root"); os.symlink("/etc/passwd", "/home/student/passwd")
+os.symlink("/", "/tmp/root"); os.symlink("/etc/passwd", "passwd")
 os.symlink("/dev/zero", "/tmp/zero"); os.mkdir("/tmp/d"); os.symlink("..", "/tmp/d/up")
 def masked_mean_pool(x, is_token):
     return open("/tmp/zero", "rb").read(2**40)
