@@ -94,18 +94,17 @@ def test_gate(judge):
 
 @pytest.mark.slow
 def test_the_gate_refuses_checks_that_do_not_work():
-    with Judge(ROOT, NAME) as judge:
-        exercises = judge.source.exercises
-        first = next(iter(exercises.values()))
-        key = next(iter(first.checks))
-        cell = next(
-            c
-            for c in judge.source.notebook.cells
-            if c.metadata.get("nbgrader", {}).get("grade_id") == key
-        )
-        cell.source += "\nimport a_package_that_is_missing"
-        with pytest.raises(RuntimeError, match=first.name):
-            judge.gate()
+    judge = Judge(ROOT, NAME)  # the examiner gets the checks when it starts
+    first = next(iter(judge.source.exercises.values()))
+    key = next(iter(first.checks))
+    cell = next(
+        c
+        for c in judge.source.notebook.cells
+        if c.metadata.get("nbgrader", {}).get("grade_id") == key
+    )
+    cell.source += "\nimport a_package_that_is_missing"
+    with judge, pytest.raises(RuntimeError, match=first.name):
+        judge.gate()
 
 
 @pytest.mark.slow
