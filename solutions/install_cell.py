@@ -1,5 +1,4 @@
 # Adds only what is missing (on Colab) and replaces nothing; where the course is installed: nothing.
-import importlib
 import importlib.util
 import subprocess
 import sys

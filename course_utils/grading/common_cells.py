@@ -11,6 +11,7 @@ import json
 import os
 import platform
 import re
+import textwrap
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -48,9 +49,10 @@ def install_cell(root: Path, name: str) -> str:
     needs = NEEDS.get(name, {})
     if not needs:
         return text
-    rows = "".join(f"    {json.dumps(key)}: {json.dumps(value)},\n" for key, value in needs.items())
+    pairs = json.dumps(needs)[1:-1]
+    rows = textwrap.indent(textwrap.fill(pairs, 92, break_on_hyphens=False), "    ")
     comment = text.split(f"{NEEDED}  # ")[1].splitlines()[0]
-    return text.replace(f"{NEEDED}  # {comment}", f"NEEDED = {{  # {comment}\n{rows}}}")
+    return text.replace(f"{NEEDED}  # {comment}", f"NEEDED = {{  # {comment}\n{rows},\n}}")
 
 
 def verified_path(root: Path, name: str) -> Path:
