@@ -193,7 +193,9 @@ class Shared:
 
 
 def _copy(value: Tensor | None) -> Tensor | None:
-    return value if value is None or _lazy(value) else value.detach().clone()
+    if _lazy(value):  # not the parameter itself: it becomes a real one in place
+        return nn.parameter.UninitializedParameter()
+    return value if value is None else value.detach().clone()
 
 
 def _renew(old: Any, new: Tensor, grad: bool) -> Any:

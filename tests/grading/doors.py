@@ -1,8 +1,8 @@
 """Take answers through both doors, ``try`` and the judge of submissions, and print differences.
 
-``python tests/grading/doors.py 01_self_attention [--each 5] [--only f1_scores]``: all answers of
-``tests/answers`` by default. One box serves all of them, and only the answer's own exercise is
-judged.
+``python tests/grading/doors.py 01_self_attention [--each 5] [--only f1_scores]
+[--files "right_*.py"]``: all answers of ``tests/answers`` by default. One box serves all of them,
+and only the answer's own exercise is judged.
 """
 
 import argparse
@@ -38,11 +38,12 @@ def main():
     parser.add_argument("notebook")
     parser.add_argument("--each", type=int, default=10**6, help="answers an exercise")
     parser.add_argument("--only", nargs="*", help="exercises")
+    parser.add_argument("--files", default="*.py", help="for example 'right_*.py'")
     options = parser.parse_args()
     judge_ = Judge(ROOT, options.notebook)
     pick, tasks = random.Random(1), []
     for name in options.only or judge_.source.exercises:
-        files = sorted((ROOT / "tests" / "answers" / options.notebook / name).glob("*.py"))
+        files = sorted((ROOT / "tests" / "answers" / options.notebook / name).glob(options.files))
         tasks += [Task(name, p) for p in sorted(pick.sample(files, min(options.each, len(files))))]
     wanted = list(judge(ROOT, options.notebook, tasks, workers=1))
     make, box, different = session_maker(judge_), None, 0

@@ -34,6 +34,7 @@ ANSWERS = {
     "half_cut": lambda x, y: x * y.detach(),
     "in_place": lambda x: x.add_(1),
     "tower": Tower,
+    "lazy": lambda: nn.LazyLinear(3),
     "apply": lambda function, x: function(x) * 2,
     "count": lambda items: sum(1 for _ in items),
     "length": lambda items: len(items),
@@ -188,6 +189,14 @@ def test_a_module_has_its_parameters_on_both_sides(peer):
     assert module.dropout.training
     with pytest.raises(Exception, match="forward"):
         module(x, wrong=1)
+
+
+def test_a_lazy_module_has_its_numbers_after_the_first_call(peer):
+    module = get(peer, "lazy")()
+    assert nn.parameter.is_lazy(module.weight)
+    out = module(torch.ones(2, 4))
+    assert module.weight.shape == (3, 4)
+    torch.testing.assert_close(out, torch.ones(2, 4) @ module.weight.T + module.bias)
 
 
 def test_my_module_is_trained_over_there(peer):
