@@ -33,7 +33,7 @@
 # | decoding and scoring | 10-12 | 50 | 15 |
 # | the sweep, the pictures, the occlusion test, your verdict | 13-16 | 40 | 5 |
 #
-# The whole notebook needs two to three minutes of computing on one CPU core; the cells that train say so.
+# About three and a half hours of your time. The whole notebook needs one to two minutes of computing on one CPU core; the cells that train say so.
 # The films are drawn by a program. They teach the method; nothing here is a medical device.
 
 # %% tags=["install"]

@@ -30,7 +30,7 @@
 # | 8 Why? | `explain_stay`, `deletion_curve` | 13 |
 # | 9 In words | a written answer | 5 |
 #
-# About 3 hours of your time. The computer works for two to four minutes on one core of a laptop, all cells together. Every
+# About four hours of your time. The computer works for two to four minutes on one core of a laptop, all cells together. Every
 # exercise stands alone: cells further down use the library's version of a piece, or say in one line which exercise they wait for.
 
 # %% tags=["install"]
