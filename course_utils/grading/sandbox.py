@@ -28,6 +28,7 @@ INSIDE = (
 )
 PACKAGE = Path(__file__).resolve().parents[1]
 LIBRARY = "/box"
+HOME = "/home/student"
 ETC = ("ld.so.cache", "ld.so.conf", "ld.so.conf.d", "alternatives", "fonts", "localtime")
 
 
@@ -90,25 +91,33 @@ def _namespaces() -> list[str]:
     return [*kinds, "--die-with-parent", "--new-session"]
 
 
+def _places() -> list[Path]:
+    """Folders of the Python environment that are not part of the system."""
+    places = {Path(p).resolve() for p in (sys.prefix, sys.base_prefix)} | {Path(sys.prefix)}
+    return sorted(p for p in places if not p.is_relative_to("/usr"))
+
+
+def _parents() -> list[str]:
+    """Folders above what is bound; bwrap itself would make them for their owner alone."""
+    leaves = [*_places(), Path(LIBRARY, "course_utils"), Path(HOME)]
+    parents = {above for leaf in leaves for above in leaf.parents} - {Path("/")}
+    return [word for above in sorted(parents) for word in ("--perms", "0755", "--dir", str(above))]
+
+
 def _binds() -> list[str]:
     """Read-only places: system, environment, and this package without its grading part."""
     options = ["--ro-bind", "/usr", "/usr"]
     for name in ("bin", "lib", "lib32", "lib64", "sbin"):
-        place = Path("/", name)
-        if place.is_symlink():
-            options += ["--symlink", os.readlink(place), str(place)]
-        elif place.is_dir():
-            options += ["--ro-bind", str(place), str(place)]
+        path = Path("/", name)
+        if path.is_symlink():
+            options += ["--symlink", os.readlink(path), str(path)]
+        elif path.is_dir():
+            options += ["--ro-bind", str(path), str(path)]
     for name in ETC:
         options += ["--ro-bind-try", f"/etc/{name}", f"/etc/{name}"]
-    places = {Path(p).resolve() for p in (sys.prefix, sys.base_prefix)} | {Path(sys.prefix)}
-    places = {p for p in places if not p.is_relative_to("/usr")}
-    inside = f"{LIBRARY}/course_utils"
-    parents = {above for p in [*places, Path(inside), Path("/home/x")] for above in p.parents}
-    for above in sorted(parents - {Path("/")}):  # bwrap would make them for their owner alone
-        options += ["--perms", "0755", "--dir", str(above)]
-    for place in sorted(places):
+    for place in _places():
         options += ["--ro-bind", str(place), str(place)]
+    inside = f"{LIBRARY}/course_utils"
     options += ["--ro-bind", str(PACKAGE), inside]
     if PACKAGE.parent.name == "site-packages":
         options += ["--tmpfs", str(PACKAGE / "grading")]
@@ -121,14 +130,15 @@ def _binds() -> list[str]:
 def _command(limits: Limits, descriptor: int) -> list[str]:
     """Whole command line of the box; it talks on the socket ``descriptor``."""
     size = str(limits.file_mib * 2**20)
-    options = [str(bubblewrap()), *_namespaces(), *_binds(), "--proc", "/proc", "--dev", "/dev"]
-    for place in ("/dev/shm", "/tmp", "/home/student"):
+    options = [str(bubblewrap()), *_namespaces(), *_parents(), "--proc", "/proc", "--dev", "/dev"]
+    for place in ("/dev/shm", "/tmp", HOME):
         options += ["--perms", "1777", "--size", size, "--tmpfs", place]
-    options += ["--remount-ro", "/dev", "--remount-ro", "/", "--chdir", "/home/student"]
+    options += [*_parents(), *_binds()]  # once more: an environment below /tmp is seen all the same
+    options += ["--remount-ro", "/dev", "--remount-ro", "/", "--chdir", HOME]
     options += ["--cap-drop", "ALL", "--clearenv"]
     if os.geteuid() == 0:  # the runner gives them up when it becomes a nobody
         options += ["--cap-add", "CAP_SETUID", "--cap-add", "CAP_SETGID"]
-    for key, value in environment(LIBRARY, "/home/student").items():
+    for key, value in environment(LIBRARY, HOME).items():
         options += ["--setenv", key, value]
     user = str(200_000 + secrets.randbelow(500_000_000))  # its own: processes are counted by user
     return [*options, "--", *_python(), str(descriptor), user]

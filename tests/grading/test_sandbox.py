@@ -1,6 +1,7 @@
 """The box itself: what it binds, how it refuses, how it ends."""
 
 import os
+import subprocess
 import time
 from pathlib import Path
 
@@ -47,6 +48,18 @@ def test_the_box_sees_no_course_and_no_grading():
             assert not (ROOT / private).is_relative_to(source), source
     names = {Path(s).name for s in sources}
     assert not names & {"examiner.py", "submission.py", "worker.py", "judge.py", "source.py"}
+
+
+def test_an_environment_below_tmp_is_seen_in_the_box(monkeypatch, tmp_path):
+    (tmp_path / "env").mkdir()
+    (tmp_path / "env" / "python").touch()
+    (tmp_path / "secret").touch()
+    places = [*sandbox._places(), tmp_path / "env"]
+    monkeypatch.setattr(sandbox, "_places", lambda: places)
+    command = sandbox._command(sandbox.Limits(), 0)
+    command = [*command[: command.index("--") + 1], "/usr/bin/ls", str(tmp_path)]
+    done = subprocess.run(command, capture_output=True, text=True)
+    assert done.stdout.split() == ["env"], done.stderr
 
 
 def test_a_box_ends_with_all_its_processes():
