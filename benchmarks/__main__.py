@@ -103,7 +103,8 @@ def write_page(results: dict[str, Any]) -> None:
     for name in SPEED:
         if name in results:
             part = results[name]
-            lines += [f"## {name.capitalize()}", "", f"{part['date']}, {part['machine']}.", ""]
+            title = name.replace("_", " ").capitalize()
+            lines += [f"## {title}", "", f"{part['date']}, {part['machine']}.", ""]
             lines += ["| measured | value |", "| --- | ---: |"]
             lines += [f"| {key} | {value:.3f} |" for key, value in part["values"].items()]
             lines.append("")

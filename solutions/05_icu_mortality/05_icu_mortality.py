@@ -2305,8 +2305,8 @@ claims.claim(NOTEBOOK, "precision_attention", precision["attention (mean of head
 _ = claims.claim(NOTEBOOK, "precision_random", precision["random"].mean())
 
 # %% [markdown]
-# *Mean precision over stays with 95 % intervals. Feature ablation finds most causes. Attention, which draws the
-# prettiest pictures, finds hardly more than chance: after four layers the vector at an event's place holds what other events told it, so a
+# *Mean precision over stays with 95 % intervals. Feature ablation finds far more of the causes than attention, which draws the
+# prettiest pictures and finds few: after four layers the vector at an event's place holds what other events told it, so a
 # weight on that place says little about that event. The last layer's attribution suffers likewise.*
 #
 # Add your Integrated Gradients, on a part of the same stays:
@@ -2523,7 +2523,8 @@ _ = ax.legend()
 # %% [markdown]
 # *Mean predicted risk as events are removed, most important first. The faster a curve falls, the more of the risk stood on its first
 # events. "True effect" is the ranking that a perfect explanation of the data would give; that ablation falls even faster shows that it
-# explains the model. Attention's ranking is hardly better than chance, or worse. At the far right no event is left: the model has hardly ever seen such a stay, and its answer there means nothing.
+# explains the model. Where attention's curve lies depends on the training run: we have seen it beside the dashed line of chance, and
+# we have seen it fall almost as fast as ablation's. At the far right no event is left: the model has hardly ever seen such a stay, and its answer there means nothing.
 # Removing is a test with a price: what is left is less and less like a patient.*
 #
 # ### 8.6 In a fresh process
