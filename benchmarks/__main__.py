@@ -21,6 +21,7 @@ from pathlib import Path
 from typing import Any
 
 from course_utils import claims
+from course_utils.grading._files import write_whole
 from course_utils.grading.build import execute
 from course_utils.grading.source import course_root, notebook_names, read_source
 
@@ -38,14 +39,6 @@ def stamp() -> dict[str, str]:
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
     machine = f"{platform.machine()}, {cores} cores, one thread, torch {torch.__version__}"
     return {"date": datetime.date.today().isoformat(), "machine": machine}
-
-
-def write_whole(path: Path, text: str) -> None:
-    """Write a file at once or not at all."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    part = path.with_name(f".{path.name}.part")
-    part.write_text(text, encoding="utf-8")
-    part.replace(path)
 
 
 def state_of(name: str) -> str:

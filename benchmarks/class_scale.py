@@ -3,16 +3,20 @@
 Simulated submissions of notebook 01, each with its own mixture of right, wrong and missing answers,
 are repaired, judged and scored as ``make grade`` does it. The first of them go through ``nbgrader
 autograde`` in the same run, with the course's configuration (so it skips the training cells, too).
+With ``--kill N`` a class of N is killed half-way and graded on; its gradebook must be that of the
+same students in the largest class, which was not killed.
 """
 
 from __future__ import annotations
 
 import argparse
+import datetime
 import json
 import os
 import platform
 import resource
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
@@ -24,9 +28,11 @@ from pathlib import Path
 import nbformat
 import psutil
 
-from course_utils.grading.autograde import autograde
+from course_utils.grading._files import write_whole
+from course_utils.grading.autograde import autograde, read_results
 from course_utils.grading.build import ONE_THREAD
 from course_utils.grading.demo import ASSIGNMENT, DemoCourse
+from course_utils.grading.export import grade_rows
 from course_utils.grading.gradebook import Class
 from course_utils.grading.repair import repair_all
 from course_utils.grading.source import course_root
@@ -74,24 +80,67 @@ def submit(root: Path, workspace: Path, number: int) -> None:
         nbformat.write(course.fill(course.mixed(0.7, 0.2)), folder / f"{ASSIGNMENT}.ipynb")
 
 
-def ours(root: Path, number: int, workers: int, unsafe: bool) -> dict[str, float]:
-    """Repair, judge and score a class."""
+def gradebook(root: Path, workspace: Path) -> dict[str, object]:
+    """Scores by student, as they are exported."""
+    with Class(root, workspace).gradebook() as book:
+        return {row["student_id"]: row["score"] for row in grade_rows(book, [ASSIGNMENT])}
+
+
+def ours(
+    root: Path, number: int, options: argparse.Namespace
+) -> tuple[dict[str, float], dict[str, object]]:
+    """Repair, judge and score a class; return what it took, and its gradebook."""
     with tempfile.TemporaryDirectory() as scratch, PeakMemory() as memory:
         workspace = Path(scratch)
         submit(root, workspace, number)
         start, cpu = time.perf_counter(), cpu_seconds()
         repair_all(root, workspace, ASSIGNMENT, progress=False)
         repaired = time.perf_counter()
-        results = autograde(root, workspace, ASSIGNMENT, workers=workers, unsafe=unsafe)
+        results = autograde(
+            root, workspace, ASSIGNMENT, workers=options.workers, scheduler=options.scheduler
+        )
         end = time.perf_counter()
-    return {
+        scores = gradebook(root, workspace)
+    judged = sum(r["cpu_seconds"] for r in results)
+    took = {
         "submissions": number,
         "repair_seconds": repaired - start,
         "seconds": end - start,
         "cpu_seconds": cpu_seconds() - cpu,
+        "cpu_seconds_judging": judged,
         "seconds_per_submission": (end - start) / number,
         "peak_mib": memory.mib,
         "graded": sum(r["status"] == "graded" for r in results),
+    }
+    return took, scores
+
+
+def killed(
+    root: Path, number: int, options: argparse.Namespace, expected: dict[str, object]
+) -> dict[str, object]:
+    """Kill the grading of a class half-way, grade on, and compare with the expected scores."""
+    with tempfile.TemporaryDirectory() as scratch:
+        workspace = Path(scratch)
+        submit(root, workspace, number)
+        repair_all(root, workspace, ASSIGNMENT, progress=False)
+        command = [sys.executable, "-m", "course_utils.grading", "autograde", ASSIGNMENT]
+        command += ["--workspace", scratch, "--workers", str(options.workers)]
+        process = subprocess.Popen(command, cwd=root, start_new_session=True)
+        while process.poll() is None and len(read_results(workspace, ASSIGNMENT)) < number / 2:
+            time.sleep(0.1)
+        os.killpg(process.pid, signal.SIGKILL)
+        process.wait()
+        done = read_results(workspace, ASSIGNMENT)
+        places = {s: workspace / "results" / s / f"{ASSIGNMENT}.json" for s in done}
+        times = {s: place.stat().st_mtime_ns for s, place in places.items()}
+        subprocess.run(command, cwd=root, check=True)
+        scores = gradebook(root, workspace)
+        again = sum(places[s].stat().st_mtime_ns != times[s] for s in done if done[s]["recorded"])
+    return {
+        "submissions": number,
+        "results_when_killed": len(done),
+        "judged_again": again,
+        "same_gradebook": scores == {s: expected[s] for s in scores} and len(scores) == number,
     }
 
 
@@ -127,10 +176,12 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("numbers", nargs="*", type=int, default=[4, 10, 20, 40], metavar="N")
     parser.add_argument("--workers", type=int, default=len(os.sched_getaffinity(0)))
     parser.add_argument("--stock", type=int, default=4, help="submissions for nbgrader; 0: none")
-    parser.add_argument("--unsafe", action="store_true")
+    parser.add_argument("--scheduler", help="address of a running dask scheduler")
+    parser.add_argument("--kill", type=int, default=0, metavar="N", help="0: none")
     options = parser.parse_args(arguments)
     root = course_root()
     told: dict[str, object] = {
+        "date": datetime.date.today().isoformat(),
         "machine": f"{platform.machine()}, {len(os.sched_getaffinity(0))} cores",
         "python": platform.python_version(),
         "workers": options.workers,
@@ -138,12 +189,19 @@ def main(arguments: Sequence[str] | None = None) -> None:
     if options.stock:
         told["nbgrader"] = nbgrader(root, options.stock)
         print("nbgrader autograde:", json.dumps(told["nbgrader"]), flush=True)
-    rows = []
-    for number in sorted({*options.numbers, *([options.stock] if options.stock else [])}):
-        rows.append(ours(root, number, options.workers, options.unsafe))
-        print(json.dumps(rows[-1]), flush=True)
+    rows: list[dict[str, float]] = []
+    scores: dict[str, object] = {}
+    numbers = {*options.numbers, options.stock, options.kill} - {0}
+    for number in sorted(numbers):
+        took, scores = ours(root, number, options)
+        rows.append(took)
+        print(json.dumps(took), flush=True)
         told["class"] = rows
-        RESULTS.write_text(json.dumps(told, indent=1) + "\n", encoding="utf-8")
+        write_whole(RESULTS, json.dumps(told, indent=1) + "\n")
+    if options.kill:
+        told["killed"] = killed(root, options.kill, options, scores)
+        print("killed half-way:", json.dumps(told["killed"]), flush=True)
+        write_whole(RESULTS, json.dumps(told, indent=1) + "\n")
 
 
 if __name__ == "__main__":

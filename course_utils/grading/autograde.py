@@ -13,7 +13,7 @@ import hashlib
 import json
 import os
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -21,14 +21,16 @@ from typing import TYPE_CHECKING, Any
 import nbformat
 from tqdm.auto import tqdm
 
+from course_utils.grading._files import write_whole
 from course_utils.grading.gradebook import Class
 from course_utils.grading.source import read_source
 
 if TYPE_CHECKING:
     from distributed import Client
 
-__all__ = ["Submission", "autograde", "read_results", "read_submissions"]
+__all__ = ["Submission", "autograde", "read_results", "read_submissions", "undecided"]
 
+PATIENCE = 30.0  # seconds in which a scheduler has to answer
 LATE = "The learning platform marks it as late."
 MakeJudge = Callable[..., Any]
 
@@ -142,7 +144,8 @@ def autograde(
     FileNotFoundError
         If there is nothing to grade.
     RuntimeError
-        If the gate does not open, or nbgrader refuses the assignment.
+        If the gate does not open, nbgrader refuses the assignment, or the scheduler does not answer
+        or has no worker.
     """
     read_source(root, assignment)  # raises for an unknown assignment
     submissions = read_submissions(workspace, assignment)
@@ -176,6 +179,13 @@ def read_results(workspace: Path, assignment: str) -> dict[str, dict[str, Any]]:
     """Results of an assignment by student."""
     paths = sorted((workspace / "results").glob(f"*/{assignment}.json"))
     return {p.parent.name: json.loads(p.read_text(encoding="utf-8")) for p in paths}
+
+
+def undecided(result: Mapping[str, Any]) -> dict[str, str]:
+    """Exercises of a graded submission that have no result, and why; its total waits for them."""
+    if result["status"] != "graded":
+        return {}
+    return {n: e["message"] for n, e in result["exercises"].items() if e["status"] == "failed"}
 
 
 class _Recorder:
@@ -216,10 +226,7 @@ class _Recorder:
 
 
 def _write(path: Path, result: dict[str, Any]) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    part = path.with_name(f".{path.name}.part")
-    part.write_text(json.dumps(result, ensure_ascii=False, indent=1), encoding="utf-8")
-    part.replace(path)
+    write_whole(path, json.dumps(result, ensure_ascii=False, indent=1))
 
 
 def _failed(assignment: str, reason: str) -> dict[str, Any]:
@@ -259,7 +266,15 @@ def _cluster(workers: int, tasks: int, scheduler: str | None) -> Iterator[Client
         }
     ):
         if scheduler:
-            with Client(scheduler, timeout=30) as client, _closing(client):
+            try:
+                client = Client(scheduler, timeout=PATIENCE)
+            except OSError as error:
+                raise RuntimeError(f"scheduler: nobody answers at {scheduler} ({error})") from None
+            with client, _closing(client):
+                try:
+                    client.wait_for_workers(1, timeout=PATIENCE)
+                except TimeoutError:
+                    raise RuntimeError(f"scheduler: {scheduler} has no worker") from None
                 yield client
             return
         with (

@@ -20,6 +20,7 @@ from nbclient import NotebookClient
 from nbformat import NotebookNode
 from tqdm.auto import tqdm
 
+from course_utils.grading._files import copy_whole, write_whole
 from course_utils.grading.common_cells import write_verified
 from course_utils.grading.source import read_source, tags
 
@@ -175,10 +176,7 @@ def take_outputs(notebook: NotebookNode, executed: NotebookNode) -> None:
 def write_notebook(notebook: NotebookNode, path: Path) -> None:
     """Write a notebook at once or not at all."""
     nbformat.validate(notebook)
-    text = nbformat.writes(notebook) + "\n"
-    part = path.with_name(f".{path.name}.part")
-    part.write_text(text, encoding="utf-8")
-    part.replace(path)
+    write_whole(path, nbformat.writes(notebook) + "\n")
 
 
 def tidy_outputs(notebook: NotebookNode) -> None:
@@ -207,10 +205,7 @@ def release(root: Path, names: list[str]) -> None:
         target = root / "notebooks" / name
         with tempfile.TemporaryDirectory() as scratch:
             made = make_release(root, name, Path(scratch))
-            target.mkdir(parents=True, exist_ok=True)
-            part = target / f".{name}.ipynb.part"
-            shutil.copyfile(made, part)
-            part.replace(target / f"{name}.ipynb")
+            copy_whole(made, target / f"{name}.ipynb")
 
 
 def make_release(root: Path, name: str, folder: Path) -> Path:

@@ -128,17 +128,21 @@ def _autograde(options: argparse.Namespace) -> int:
 
 def summary(results: Sequence[dict[str, Any]]) -> str:
     """Say in one paragraph what came out."""
+    from course_utils.grading.autograde import undecided
+
     status = Counter(r["status"] for r in results)
     points = [
         sum(e["points"] for e in r["exercises"].values())
         / max(1, sum(e["max_points"] for e in r["exercises"].values()))
         for r in results
-        if r["status"] == "graded"
+        if r["status"] == "graded" and not undecided(r)
     ]
+    waiting = sum(bool(undecided(r)) for r in results)
     text = (
         f"{len(results)} submissions, {status['graded']} graded, {status['flagged']} flagged and "
-        f"{status['failed']} failed; the latter two have no score until a person decides."
+        f"{status['failed']} failed; the latter two have no score until a person decides"
     )
+    text += f", nor have {waiting} with an exercise without a result." if waiting else "."
     if points:
         text += f" The mean is {100 * sum(points) / len(points):.0f} % of the automatic points."
     return text

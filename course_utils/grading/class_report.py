@@ -16,7 +16,8 @@ from urllib.parse import quote
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
-from course_utils.grading.autograde import read_results, read_submissions
+from course_utils.grading._files import write_whole
+from course_utils.grading.autograde import read_results, read_submissions, undecided
 from course_utils.grading.export import grade_rows
 from course_utils.grading.gradebook import Class
 
@@ -49,10 +50,7 @@ def class_report(root: Path, workspace: Path, assignment: str, *, db: str | None
         grades = {row["student_id"]: row for row in grade_rows(book, [assignment])}
     page = render(assignment, results, grades)
     path = workspace / "reports" / f"{assignment}.html"
-    path.parent.mkdir(parents=True, exist_ok=True)
-    part = path.with_name(f".{path.name}.part")
-    part.write_text(page, encoding="utf-8")
-    part.replace(path)
+    write_whole(path, page)
     return path
 
 
@@ -101,16 +99,14 @@ def render(
 def _student(result: Mapping[str, Any], grade: Mapping[str, Any]) -> dict[str, Any]:
     graded = result["status"] == "graded"
     exercises = result["exercises"]
-    undecided = {
-        n: e["message"] for n, e in exercises.items() if e["status"] == "failed" and graded
-    }
-    scored = graded and not undecided
+    open_ = undecided(result)
+    scored = graded and not open_
     return {
         "student": result["student"],
         "status": result["status"],
         "reason": result["reason"],
         "flags": result["flags"],
-        "undecided": undecided,
+        "undecided": open_,
         "auto": sum(e["points"] for e in exercises.values()) if scored else None,
         "auto_max": sum(e["max_points"] for e in exercises.values()) if scored else 0,
         "right": sum(e["status"] == "right" for e in exercises.values()) if graded else None,

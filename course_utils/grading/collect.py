@@ -22,6 +22,7 @@ from typing import Any
 from tqdm.auto import tqdm
 
 from course_utils.grading._archives import Found, walk
+from course_utils.grading._files import copy_whole, write_whole
 from course_utils.grading._reading import NotANotebook, read_bytes
 from course_utils.grading._recognise import Recogniser
 from course_utils.grading._students import Owner, Registry, copy_number, owners, plain_name
@@ -89,9 +90,9 @@ def collect(
         _choose(records)
         _keep(records, kept, Path(staging))
     students = _submit(records, kept, workspace, assignment)
-    _write(workspace / "collected" / "students.json", _dump(registry.entries, indent=1) + "\n")
+    write_whole(workspace / "collected" / "students.json", _dump(registry.entries, indent=1) + "\n")
     lines = [_dump({k: v for k, v in r.items() if not k.startswith("_")}) for r in records]
-    _write(kept / "log.jsonl", "".join(line + "\n" for line in lines))
+    write_whole(kept / "log.jsonl", "".join(line + "\n" for line in lines))
     return CollectSummary(students, [json.loads(line) for line in lines])
 
 
@@ -288,10 +289,7 @@ def _keep(records: list[Record], folder: Path, staging: Path) -> None:
             continue
         target, staged = folder / record["kept"], staging / record["sha256"]
         if staged.is_file() and _digest(target) != record["sha256"]:
-            target.parent.mkdir(parents=True, exist_ok=True)
-            part = target.with_name(f".{target.name[:60]}.part")
-            shutil.copyfile(staged, part)
-            part.replace(target)
+            copy_whole(staged, target)
 
 
 def _file_name(name: str) -> str:
@@ -311,12 +309,10 @@ def _submit(records: list[Record], kept: Path, workspace: Path, assignment: str)
         folder.mkdir(parents=True, exist_ok=True)
         target = folder / f"{assignment}.ipynb"
         if _digest(target) != record["sha256"]:
-            part = target.with_name(f".{target.name}.part")
-            shutil.copyfile(kept / record["kept"], part)
-            part.replace(target)
+            copy_whole(kept / record["kept"], target)
         stamp = folder / "timestamp.txt"
         if record.get("stated"):  # nbgrader's late policy reads this
-            _write(stamp, record["time"] + "\n")
+            write_whole(stamp, record["time"] + "\n")
         else:
             stamp.unlink(missing_ok=True)
         students.append(record["student"])
@@ -325,15 +321,6 @@ def _submit(records: list[Record], kept: Path, workspace: Path, assignment: str)
 
 def _digest(path: Path) -> str | None:
     return hashlib.sha256(path.read_bytes()).hexdigest() if path.is_file() else None
-
-
-def _write(path: Path, text: str) -> None:
-    """At once or not at all; nothing where nothing changes."""
-    if path.is_file() and path.read_text(encoding="utf-8") == text:
-        return
-    part = path.with_name(f".{path.name}.part")
-    part.write_text(text, encoding="utf-8")
-    part.replace(path)
 
 
 def _read_log(path: Path) -> list[Record]:

@@ -7,7 +7,6 @@ for each exercise, so that nothing of one examination is left for the next.
 
 from __future__ import annotations
 
-import ast
 import contextlib
 import importlib
 import json
@@ -20,43 +19,25 @@ import signal
 import socket
 import sys
 import time
-import types
 from typing import Any, NoReturn
 
+from course_utils.grading._examination import INSIDE, Result, Stopped, examine, forbids
+from course_utils.grading._processes import main_module, results_only
 from course_utils.grading.sandbox import Box, Limits
 from course_utils.grading.student import receive, send
-from course_utils.grading.worker import checked, plain
+from course_utils.grading.worker import plain
 
 START = 120.0
 MOST_BOXES = 4
 TOO_LONG = "It was stopped because it took too long: is there an endless loop?"
-# Checks that watch a library at work (scikit-learn's `fit`) run where the library works: in the
-# box. All others run here.
-INSIDE = frozenset({"layer_probe"})
-
-Result = dict[str, Any]
-
-
-class Stopped(Exception):
-    """An examination that did not come to its end; ``kind`` says how."""
-
-    def __init__(self, kind: str, reason: str) -> None:
-        super().__init__(reason)
-        self.kind, self.reason = kind, reason
 
 
 def main() -> None:
     """Read the notebook's job, then one submission a line; write one result a line."""
     job = json.loads(sys.stdin.readline())
-    out = os.fdopen(os.dup(1), "w")
-    os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
-    module = types.ModuleType("__main__")
-    sys.modules["__main__"] = module
-    exec(compile(plain(job["imports"]), "<imports>", "exec"), module.__dict__)
+    out = results_only()
     importlib.import_module("course_utils.grading.bridge")
-    if job["module"]:
-        importlib.import_module(f"course_utils.checks.{job['module']}")
-    sys.modules["torch"].set_num_threads(1)
+    module = main_module(plain(job["imports"]), job["module"])
     out.write('{"ready": true}\n')
     out.flush()
     for line in sys.stdin:
@@ -195,7 +176,7 @@ class Session:
         about = {
             "op": "fork",
             "seconds": self.limits.seconds,
-            "forbids": _forbids(exercise["name"]),
+            "forbids": forbids(exercise["name"]),
         }
         try:
             send(box.control, about, [theirs.fileno()])
@@ -208,13 +189,13 @@ class Session:
         if pid == 0:
             os.close(read)
             box.control.close()
-            self._examiner(exercise, follow, control, mine, write)
+            examine(self, exercise, follow, control, mine, write)
         os.close(write)
         mine.close()
         reason = self._watch(pid, read, box)
         messages = self._messages
-        status = self._reap(box)
-        return self._outcome(messages, reason, status)
+        status, used = self._reap(box)
+        return self._outcome(messages, reason, status, used >= self.limits.seconds)
 
     def _watch(self, pid: int, read: int, box: Box) -> str | None:
         """Wait for the examiner; return why it was stopped, if it was."""
@@ -243,7 +224,9 @@ class Session:
                 self._messages.append(json.loads(line))
         return reason
 
-    def _outcome(self, messages: list[Any], reason: str | None, status: int | None) -> Result:
+    def _outcome(
+        self, messages: list[Any], reason: str | None, status: int | None, long: bool
+    ) -> Result:
         cell = None
         for message in messages:
             if "cell" in message:
@@ -255,7 +238,7 @@ class Session:
             return last
         kind = last.get("stopped", "ended")
         if reason is None:
-            reason = _why(kind, last.get("reason", ""), status)
+            reason = _why(kind, last.get("reason", ""), status, long)
         if cell is not None:  # it happened while this cell ran: the next exercise does without it
             self.fatal[cell] = reason
         raise Stopped(kind, reason)
@@ -280,156 +263,26 @@ class Session:
         self.seconds["start"] += time.monotonic() - begin
         return self.box
 
-    def _reap(self, box: Box) -> int | None:
-        """Let the runner end what is left of the fork; a runner that does not answer is ended."""
+    def _reap(self, box: Box) -> tuple[int | None, float]:
+        """Let the runner end what is left of the fork; return how that ended and its CPU seconds.
+
+        A runner that does not answer is ended.
+        """
         box.control.settimeout(10)
         try:
             send(box.control, {"op": "reap"})
             found = receive(box.control)[0]
             self.cpu += float(found["seconds"])
-            return found["status"]
+            return found["status"], float(found["seconds"])
         except (EOFError, OSError, ValueError, KeyError):
             self.close()
-            return None
-
-    # ------------------------------------------------------------------ the examiner's process
-
-    def _examiner(
-        self,
-        exercise: dict[str, Any],
-        follow: bool,
-        control: str | None,
-        sock: socket.socket,
-        pipe: int,
-    ) -> NoReturn:
-        from course_utils.grading._frames import Closed, Malformed, Overdue, Wire
-        from course_utils.grading.bridge import Peer, Unbridged
-
-        def tell(**message: Any) -> None:
-            data = (json.dumps(message) + "\n").encode()
-            while data:
-                data = data[os.write(pipe, data) :]
-
-        with open("/proc/self/statm") as file:
-            held = int(file.read().split()[0]) * resource.getpagesize()
-        memory = held + self.limits.memory_mib * 2**20
-        resource.setrlimit(resource.RLIMIT_AS, (memory, memory))
-        kinds = {Closed: "ended", Overdue: "overdue", Malformed: "malformed"}
-        try:
-            peer = Peer(Wire(sock, time.monotonic() + self.limits.wall), guarded=True)
-            try:
-                result = _Examination(self, peer, exercise, tell).run(follow, control)
-            except (Closed, Overdue, Malformed, Unbridged) as error:
-                peer.broken = peer.broken or error
-            if peer.broken is None:
-                tell(**result)
-            else:
-                kind = kinds.get(type(peer.broken), "unbridged")
-                tell(stopped=kind, reason=str(peer.broken))
-        except Stopped as stop:
-            tell(stopped=stop.kind, reason=stop.reason)
-        except BaseException as error:
-            tell(stopped="examiner", reason=f"{type(error).__name__}: {error}")
-        finally:
-            os._exit(0)
+            return None, 0.0
 
 
-class _Examination:
-    """What the examiner's process does for one exercise."""
-
-    def __init__(self, session: Session, peer: Any, exercise: dict[str, Any], tell: Any) -> None:
-        self.session, self.peer, self.exercise, self.tell = session, peer, exercise, tell
-        self.failed: list[Any] | None = None
-
-    def run(self, follow: bool, control: str | None) -> Result:
-        """Run the student's cells, then what is asked for, then the checks."""
-        begin = time.monotonic()
-        self._cells()
-        where = "student"
-        earlier = self._earlier()
-        if control is not None:
-            where, self.failed = secrets.token_hex(8), None
-            for text in [*(e["answer"] for e in earlier), control]:
-                self.peer.command("do_run", text, "<control>", where)
-        elif follow:
-            for other in earlier:
-                self.peer.command("do_run", other["answer"], f"<{other['name']}>", where)
-        self.tell(cells=time.monotonic() - begin, cell=None)
-        begin = time.monotonic()
-        result = self._verdict(where, [e["name"] for e in earlier])
-        self.tell(checks=time.monotonic() - begin)
-        return result
-
-    def _earlier(self) -> list[dict[str, Any]]:
-        names = list(self.session.exercises)
-        before = names[: names.index(self.exercise["name"])]
-        return [self.session.exercises[n] for n in before]
-
-    def _cells(self) -> None:
-        plan, name = self.session.plan, self.exercise["name"]
-        for number, cell in enumerate(plan["cells"][: plan["ends"].get(name)]):
-            if number in self.session.fatal:
-                if cell["answer"] == name:
-                    self.failed = ["", self.session.fatal[number], None]
-                continue
-            self.tell(cell=number)
-            error = self.peer.command("do_run", cell["source"], cell["label"], "student")
-            if cell["answer"] == name:
-                self.failed = error
-
-    def _verdict(self, where: str, earlier: list[str]) -> Result:
-        name = self.exercise["name"]
-        if self.failed is not None:
-            kind, text, stub = (*self.failed, None, None)[:3]
-            if stub is None:
-                raise Stopped("ended", str(text))
-            if stub:
-                return self._all("not attempted", f"{name}: not attempted yet. {text}".strip())
-            return self._all("wrong", f"{name}: the answer could not be run.\n  {kind}: {text}")
-        found = self.peer.command("do_get", name, where)
-        if not found:
-            return self._all("wrong", f"{name}: the answer does not define it.")
-        if name in INSIDE:
-            return checked(
-                self.exercise,
-                {},
-                lambda cell, label, _: self.peer.command("do_check", cell, label, where),
-            )
-        from course_utils.checks import _core
-
-        namespace = self.session.namespace
-        namespace[name] = found[0]
-        for other in sorted(_names(self.exercise["checks"].values()) & set(earlier)):
-            namespace.update(zip([other], self.peer.command("do_get", other, where), strict=False))
-        _core.at_start.append(lambda: self.peer.command("do_reset"))
-        return checked(self.exercise, namespace)
-
-    def _all(self, status: str, message: str) -> Result:
-        parts = {
-            key: {"status": status, "points": 0, "message": message}
-            for key in self.exercise["checks"]
-        }
-        return {"status": status, "points": 0, "message": message, "parts": parts}
-
-
-def _forbids(name: str) -> list[str]:
-    from course_utils.checks import _core
-
-    return list(_core._forbids.get(name, ()))
-
-
-def _names(cells: Any) -> set[str]:
-    trees = [ast.parse(plain(cell)) for cell in cells]
-    return {n.id for tree in trees for n in ast.walk(tree) if isinstance(n, ast.Name)}
-
-
-def _why(kind: str, reason: str, status: int | None) -> str:
-    """Say in words how an examination was cut short."""
-    if kind == "overdue" or (
-        status is not None
-        and os.WIFSIGNALED(status)
-        and os.WTERMSIG(status) in (signal.SIGXCPU, signal.SIGKILL)
-    ):
+def _why(kind: str, reason: str, status: int | None, long: bool) -> str:
+    """Say in words how an examination was cut short; ``long``: its CPU time was used up."""
+    ended = os.WTERMSIG(status) if status is not None and os.WIFSIGNALED(status) else None
+    if kind == "overdue" or ended == signal.SIGXCPU or (ended == signal.SIGKILL and long):
         return TOO_LONG
     if kind == "malformed":
         return f"Its process sent what no answer sends: {reason[:200]}."
@@ -437,8 +290,8 @@ def _why(kind: str, reason: str, status: int | None) -> str:
         return f"It could not be judged: {reason[:300]}"
     if status is None:
         return "Its process was ended from within."
-    if os.WIFSIGNALED(status):
-        return f"Its process was ended by {signal.Signals(os.WTERMSIG(status)).name}."
+    if ended is not None:
+        return f"Its process was ended by {signal.Signals(ended).name}."
     return f"Its process ended by itself (exit code {os.waitstatus_to_exitcode(status)})."
 
 

@@ -7,6 +7,7 @@ person has given one in nbgrader's formgrader or the next run has.
 from __future__ import annotations
 
 import csv
+import io
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -14,6 +15,7 @@ from typing import Any
 from nbgrader.api import Gradebook, MissingEntry, Student, SubmittedAssignment
 from nbgrader.plugins import ExportPlugin
 
+from course_utils.grading._files import write_whole
 from course_utils.grading.gradebook import Class
 
 __all__ = ["CsvExport", "export", "read_roster", "safe", "score_of", "waits"]
@@ -177,12 +179,11 @@ def safe(value: object) -> str:
 def write_csv(path: Path, columns: Iterable[str], rows: Iterable[Mapping[str, Any]]) -> None:
     """Write rows at once or not at all."""
     columns = list(columns)
-    part = path.with_name(f".{path.name}.part")
-    with part.open("w", newline="", encoding="utf-8") as file:
-        table = csv.writer(file)
-        table.writerow([safe(name) for name in columns])
-        table.writerows([safe(row.get(name)) for name in columns] for row in rows)
-    part.replace(path)
+    text = io.StringIO(newline="")
+    table = csv.writer(text)
+    table.writerow([safe(name) for name in columns])
+    table.writerows([safe(row.get(name)) for name in columns] for row in rows)
+    write_whole(path, text.getvalue())
 
 
 def _full_name(row: Row) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import math
 from collections.abc import Collection, Mapping
 from typing import Any
@@ -27,6 +28,7 @@ __all__ = [
     "SaveScores",
     "TagForStudents",
     "bounded",
+    "cleared",
 ]
 
 GIVEN = "given"
@@ -43,6 +45,11 @@ class ClearAnswers(ClearSolutions):
             stub = f'# TODO: write {name}\nraise NotImplementedError("{name}: not written yet")'
             self.code_stub = {"python": stub}
         return super().preprocess_cell(cell, resources, cell_index)
+
+
+def cleared(notebook: NotebookNode) -> NotebookNode:
+    """Return a copy with the stubs of the release in place of the answers; checks stay whole."""
+    return ClearAnswers().preprocess(copy.deepcopy(notebook), {})[0]
 
 
 class TagForStudents(NbGraderPreprocessor):

@@ -21,6 +21,7 @@ from nbformat import NotebookNode
 from tqdm.auto import tqdm
 
 from course_utils.grading._answers import attempted, defines, helpers, normal, same_code
+from course_utils.grading._files import write_whole
 from course_utils.grading._matching import Alignment, Candidate, Release, Slot, align
 from course_utils.grading._reading import VALID_ID, NotANotebook, Reading, read_bytes, read_object
 
@@ -435,17 +436,10 @@ def _write(
         text = nbformat.writes(notebook) + "\n"
         if not target.is_file() or target.read_text(encoding="utf-8") != text:
             report.unlink(missing_ok=True)  # an interruption must not leave a report of the old one
-            _replace(target, text)
+            write_whole(target, text)
     kept = {key: value for key, value in row.items() if key != "student"}
     text = json.dumps(kept, indent=1, ensure_ascii=False) + "\n"
-    if not report.is_file() or report.read_text(encoding="utf-8") != text:
-        _replace(report, text)
-
-
-def _replace(path: Path, text: str) -> None:
-    part = path.with_name(f".{path.name}.part")
-    part.write_text(text, encoding="utf-8")
-    part.replace(path)
+    write_whole(report, text)
 
 
 def describe(rows: list[dict[str, Any]]) -> str:

@@ -23,8 +23,8 @@ from pathlib import Path
 __all__ = ["Box", "Limits", "bubblewrap", "require_bubblewrap"]
 
 INSIDE = (
-    *("__init__.py", "_frames.py", "_modules.py", "_recipes.py", "_references.py", "_values.py"),
-    *("bridge.py", "student.py"),
+    *("__init__.py", "_frames.py", "_modules.py", "_processes.py", "_recipes.py"),
+    *("_references.py", "_values.py", "bridge.py", "student.py"),
 )
 PACKAGE = Path(__file__).resolve().parents[1]
 LIBRARY = "/box"

@@ -26,6 +26,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NoReturn
 
+from course_utils.grading._processes import apart, main_module
+
 SIZE = struct.Struct("<I")
 NOT_DUMPABLE = 4
 TOO_LONG = 64 * 2**20
@@ -42,14 +44,8 @@ def main() -> None:
     if boxed:  # no other process may read or write this one's memory
         ctypes.CDLL(None).prctl(NOT_DUMPABLE, 0, 0, 0, 0)
     job, _ = receive(control)
-    module = types.ModuleType("__main__")
-    sys.modules["__main__"] = module
-    exec(compile(job["imports"], "<imports>", "exec"), module.__dict__)
     importlib.import_module("course_utils.grading.bridge")
-    if job["module"]:
-        importlib.import_module(f"course_utils.checks.{job['module']}")
-    torch = sys.modules["torch"]
-    torch.set_num_threads(1)
+    module = main_module(job["imports"], job["module"])
     gc.collect()
     gc.freeze()
     if boxed:
@@ -111,11 +107,7 @@ def _fork(
 ) -> NoReturn:
     """Serve one exercise in a process of its own; never return."""
     try:
-        os.setsid()
-        null = os.open(os.devnull, os.O_RDWR)
-        for number in (0, 1, 2):
-            os.dup2(null, number)
-        sys.stdout, sys.stderr = open(1, "w", closefd=False), open(2, "w", closefd=False)  # noqa: SIM115
+        apart()
         seconds = int(request["seconds"]) + 1
         resource.setrlimit(resource.RLIMIT_CPU, (seconds, seconds + 1))
         resource.setrlimit(resource.RLIMIT_CORE, (0, 0))

@@ -22,8 +22,8 @@ from typing import Any
 import nbformat
 from nbformat import NotebookNode
 
+from course_utils.grading._examination import INSIDE
 from course_utils.grading.build import ONE_THREAD
-from course_utils.grading.examiner import INSIDE
 from course_utils.grading.judge import notebook_spec
 from course_utils.grading.sandbox import Limits, require_bubblewrap
 from course_utils.grading.source import NotebookSource, read_source, tags
@@ -151,13 +151,11 @@ class Judge:
         RuntimeError
             If the checks do not work here; it names the exercises.
         """
-        stubs = nbformat.from_dict(json.loads(json.dumps(self.source.notebook)))
-        for cell in stubs.cells:
-            if cell.cell_type == "code":
-                cell.source = stub_of(cell.source)
+        from course_utils.grading.preprocessors import cleared
+
         for notebook, share, words in (
             (self.source.notebook, 1, "the model solution"),
-            (stubs, 0, "the empty release"),
+            (cleared(self.source.notebook), 0, "the empty release"),
         ):
             result = self.judge_cells(notebook)
             wrong = [
@@ -228,22 +226,6 @@ class Judge:
         module = spec["module"] if checks_inside else None
         inside = {"imports": plain(spec["imports"]), "module": module} | limits
         return spec | {"limits": limits, "unsafe": self.unsafe, "inside": inside}
-
-
-def stub_of(source: str) -> str:
-    """Replace the solution region of a cell by the stub that the release has."""
-    lines: list[str] = []
-    inside = False
-    for line in source.splitlines():
-        if "### BEGIN SOLUTION" in line:
-            inside = True
-            indent = line[: len(line) - len(line.lstrip())]
-            lines.append(f"{indent}raise NotImplementedError")
-        elif "### END SOLUTION" in line:
-            inside = False
-        elif not inside:
-            lines.append(line)
-    return "\n".join(lines)
 
 
 def plan_of(notebook: NotebookNode, source: NotebookSource) -> dict[str, Any]:

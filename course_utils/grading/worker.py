@@ -19,6 +19,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, NoReturn
 
+from course_utils.grading._processes import apart, main_module, results_only
+
 EXTRA_MEMORY = 6 * 2**30
 LONGEST_RESULT = 64 * 1024
 
@@ -27,15 +29,8 @@ def main() -> None:
     """Judge the job on standard input."""
     job = json.load(sys.stdin)
     notebook = job["notebook"]
-    out = os.fdopen(os.dup(1), "w")
-    os.dup2(os.open(os.devnull, os.O_WRONLY), 1)  # what a notebook's imports print is not a result
-    module = types.ModuleType("__main__")
-    sys.modules["__main__"] = module
-    exec(compile(plain(notebook["imports"]), "<imports>", "exec"), module.__dict__)
-    importlib.import_module("course_utils.checks")
-    if notebook["module"]:
-        importlib.import_module(f"course_utils.checks.{notebook['module']}")
-    _one_thread()
+    out = results_only()
+    module = main_module(plain(notebook["imports"]), notebook["module"])
     waiting = list(enumerate(job["tasks"]))
     running: list[_Child] = []
     done: dict[int, dict[str, Any]] = {}
@@ -56,12 +51,6 @@ def plain(source: str) -> str:
     return "\n".join(
         line for line in source.splitlines() if not line.lstrip().startswith(("%", "!"))
     )
-
-
-def _one_thread() -> None:
-    torch = sys.modules.get("torch")
-    if torch is not None:
-        torch.set_num_threads(1)
 
 
 @dataclass
@@ -137,11 +126,7 @@ def _child(
     pipe: int,
 ) -> NoReturn:
     try:
-        os.setsid()
-        null = os.open(os.devnull, os.O_RDWR)
-        for descriptor in (0, 1, 2):
-            os.dup2(null, descriptor)
-        sys.stdout, sys.stderr = open(1, "w", closefd=False), open(2, "w", closefd=False)  # noqa: SIM115
+        apart()
         _limit(seconds)
         result = judge_answer(name, path, notebook, namespace)
         os.write(pipe, json.dumps(result).encode()[:LONGEST_RESULT])

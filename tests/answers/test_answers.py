@@ -6,7 +6,8 @@ from pathlib import Path
 import pytest
 
 from course_utils.grading.judge import Task, judge
-from course_utils.grading.source import notebook_names, read_source
+from course_utils.grading.preprocessors import cleared
+from course_utils.grading.source import NotebookSource, notebook_names, read_source
 
 HERE = Path(__file__).resolve().parent
 ROOT = HERE.parents[1]
@@ -65,27 +66,15 @@ def test_enough_answers(name):
 @pytest.mark.parametrize("name", NOTEBOOKS)
 def test_model_answers_and_stubs(name, tmp_path):
     tasks, expected = [], []
-    for exercise in read_source(ROOT, name).exercises.values():
+    source = read_source(ROOT, name)
+    stubs = NotebookSource(name, cleared(source.notebook)).exercises
+    for exercise in source.exercises.values():
         model = tmp_path / f"model_{exercise.name}.py"
         model.write_text(exercise.answer)
         stub = tmp_path / f"stub_{exercise.name}.py"
-        stub.write_text(stub_of(exercise))
+        stub.write_text(stubs[exercise.name].answer)
         tasks += [Task(exercise.name, model), Task(exercise.name, stub)]
         expected += ["right", "not attempted"]
     judged = list(judge(ROOT, name, tasks))
     assert [r["status"] for r in judged] == expected, [r["message"] for r in judged]
     assert all(r["points"] == (r["max_points"] if s == "right" else 0) for r, s in zip(judged, expected, strict=True))
-
-
-def stub_of(exercise):
-    lines, inside = [], False
-    for line in exercise.answer.splitlines():
-        if "### BEGIN SOLUTION" in line:
-            inside = True
-            indent = line[: len(line) - len(line.lstrip())]
-            lines.append(f'{indent}raise NotImplementedError("{exercise.name}: not written yet")')
-        elif "### END SOLUTION" in line:
-            inside = False
-        elif not inside:
-            lines.append(line)
-    return "\n".join(lines)

@@ -313,3 +313,57 @@ def test_results_are_json_for_other_tools(tmp_path, release):
     told = json.loads((tmp_path / "results" / "ann" / f"{NAME}.json").read_text())
     assert told["repairs"] == ["A name."]
     assert told["exercises"][FIRST]["points"] == 6
+
+
+SERVE = """
+import sys
+sys.path.insert(0, {tests!r})
+from distributed import LocalCluster
+if __name__ == "__main__":
+    number = int(sys.argv[1])
+    with LocalCluster(n_workers=number, threads_per_worker=1, dashboard_address=None) as cluster:
+        print(cluster.scheduler_address, flush=True)
+        sys.stdin.read()
+"""
+
+
+@pytest.fixture
+def scheduler(tmp_path):
+    """Start a scheduler with a number of workers in a process of its own; give its address."""
+    running = []
+
+    def start(workers):
+        script = tmp_path / "serve.py"
+        script.write_text(SERVE.format(tests=os.path.dirname(os.path.abspath(__file__))))
+        process = subprocess.Popen(
+            [sys.executable, script, str(workers)],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            cwd=tmp_path,
+            text=True,
+        )
+        running.append(process)
+        return process.stdout.readline().strip()
+
+    yield start
+    for process in running:
+        process.communicate(timeout=30)
+
+
+def test_any_scheduler_can_be_used(tmp_path, release, scheduler):
+    put(tmp_path, "ann", NAME, canned_notebook(release, outcomes=None))
+    put(tmp_path, "bob", NAME, canned_notebook(release, outcomes={}))
+    results = grade(tmp_path, scheduler=scheduler(2))
+    assert [r["status"] for r in results] == ["graded", "graded"]
+    points = [sum(e["points"] for e in r["exercises"].values()) for r in results]
+    assert points == [sum(CHECKS.values()), 0]
+    assert scores(Class(ROOT, tmp_path), NAME).keys() == {"ann", "bob"}
+
+
+def test_a_scheduler_without_workers_or_none_at_all(tmp_path, release, scheduler, monkeypatch):
+    monkeypatch.setattr("course_utils.grading.autograde.PATIENCE", 2.0)
+    put(tmp_path, "ann", NAME, canned_notebook(release, outcomes=None))
+    with pytest.raises(RuntimeError, match="has no worker"):
+        grade(tmp_path, scheduler=scheduler(0))
+    with pytest.raises(RuntimeError, match=r"nobody answers at tcp://127\.0\.0\.1:1"):
+        grade(tmp_path, scheduler="tcp://127.0.0.1:1")

@@ -9,8 +9,9 @@ from conftest import NAME, ROOT
 
 from course_utils.grading.judge import Task
 from course_utils.grading.judge import judge as try_answers
-from course_utils.grading.source import read_source
-from course_utils.grading.submission import Judge, plan_of, stub_of
+from course_utils.grading.preprocessors import cleared
+from course_utils.grading.source import NotebookSource, read_source
+from course_utils.grading.submission import Judge, plan_of
 
 ANSWERS = ROOT / "tests" / "answers" / NAME
 SOURCE = read_source(ROOT, NAME)
@@ -34,7 +35,7 @@ def filled(answers, added=()):
 
 
 def release():
-    return filled({name: stub_of(e.answer) for name, e in SOURCE.exercises.items()})
+    return cleared(SOURCE.notebook)
 
 
 def right(exercise):
@@ -140,10 +141,11 @@ def test_model_answers_are_never_quoted(judge):
 def masked_mean_pool(x, is_token):
     raise RuntimeError("SEEN " + str(scaled_dot_product_attention.__code__.co_varnames))
 """
-    stub = stub_of(SOURCE.exercises["scaled_dot_product_attention"].answer)
+    name = "scaled_dot_product_attention"
+    stub = NotebookSource(NAME, release()).exercises[name].answer
     result = judge.judge_cells(
-        filled({"scaled_dot_product_attention": stub, "masked_mean_pool": spy}),
-        ["scaled_dot_product_attention", "masked_mean_pool"],
+        filled({name: stub, "masked_mean_pool": spy}),
+        [name, "masked_mean_pool"],
     )
     message = result["exercises"]["masked_mean_pool"]["message"]
     assert "SEEN" in message
