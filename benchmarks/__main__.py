@@ -135,7 +135,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="make bench", description=__doc__)
     choices = [*SPEED, *notebook_names(ROOT)]
     parser.add_argument("--seeds", type=int, default=5)
-    parser.add_argument("--only", choices=choices, help="one part instead of all")
+    parser.add_argument("--only", nargs="+", choices=choices, help="these parts instead of all")
     parser.add_argument(
         "--page", action="store_true", help="measure nothing, write the page from what is kept"
     )
@@ -144,7 +144,7 @@ def main() -> int:
     if options.page:
         write_page(results)
         return 0
-    for part in [options.only] if options.only else choices:
+    for part in options.only or choices:
         print(part, flush=True)
         if part in SPEED:
             values = importlib.import_module(f"benchmarks.{part}").measure()

@@ -32,6 +32,9 @@ from course_utils.training import bucketed_batches, progress
 FOLDER = Path(__file__).parent / "clinical_bert"
 SPECIAL = ("[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]")
 MAX_POSITIONS = 128
+OTHERS = 0.1  # share of the tokens outside phrases that are to be predicted
+# By kind of phrase: the share to be predicted, and how much of it is masked and replaced.
+FATES = {"finding": (0.5, 0.2, 0.7), "sense": (0.5, 0.5, 0.4), "status": (0.8, 1.0, 0.0)}
 
 
 def make_tokenizer(texts: list[str], vocab_size: int) -> BertTokenizer:
@@ -60,14 +63,15 @@ Phrase = tuple[int, int, tuple[Any, ...]]  # first token, token behind the last,
 
 
 class Corrupter:
-    """Chooses what to predict: a third of the phrases, and of all other tokens about one in seven.
+    """Chooses what to predict: half of the phrases, and of all other tokens one in ten.
 
     A phrase is the name of a finding, or a word that has two senses or can stand for one that has.
-    Of the phrases chosen, half become ``[MASK]``, four in ten another phrase of the same kind and
-    length, one in ten stays. So a plausible phrase is no evidence that it is the right one: the
-    model has to ask the context which findings are denied here, and which sense fits. (With random
-    words in its place, as in BERT, a phrase that fits the place at all can be believed.) No label
-    of status or sense is used.
+    Many of the phrases chosen become another phrase of the same kind and length. So a plausible
+    phrase is no evidence that it is the right one: the model has to ask the context which findings
+    are denied here, and which sense fits. (With random words in its place, as in BERT, a phrase
+    that fits the place at all can be believed.) In forms, most words that say *present* or *absent*
+    become ``[MASK]``: they can be told only from the sentence that speaks of the same finding. No
+    label of status or sense is used.
 
     Parameters
     ----------
@@ -97,6 +101,7 @@ class Corrupter:
                     key = (kind, form[0].isupper(), len(ids))
                     self._kind[ids] = key
                     self._others.setdefault(key, []).append(ids)
+        self._ends = {tokenizer.convert_tokens_to_ids(end) for end in ",."}
         self._longest = max(map(len, self._kind))
         self._barred = {i for name in kept_back for i in tokenizer(name)["input_ids"]}
 
@@ -106,7 +111,9 @@ class Corrupter:
         while i < len(row):
             for length in range(self._longest, 0, -1):
                 kind = self._kind.get(tuple(row[i : i + length]))
-                if kind is not None and i + length <= len(row):
+                if kind is None or i + length >= len(row):
+                    continue
+                if kind[0] != "status" or row[i + length] in self._ends:  # a form's, or like it
                     found.append((i, i + length, kind))
                     i += length - 1
                     break
@@ -121,7 +128,7 @@ class Corrupter:
         result = ids.copy()
         real = ids >= len(SPECIAL)
         pool = ids[real & ~np.isin(ids, list(self._barred))]
-        chosen = real & (self._rng.random(ids.shape) < 0.15)
+        chosen = real & (self._rng.random(ids.shape) < OTHERS)
         fate = self._rng.random(ids.shape)
         result[chosen & (fate < 0.7)] = self.mask_id
         other = pool[self._rng.integers(len(pool), size=ids.shape)]
@@ -130,13 +137,14 @@ class Corrupter:
             for start, end, kind in spans:
                 span = (row, slice(start, end))
                 result[span] = ids[span]
-                chosen[span] = self._rng.random() < 0.35
+                share, masked, replaced = FATES[kind[0]]
+                chosen[span] = self._rng.random() < share
                 if not chosen[row, start]:
                     continue
                 fate_here = self._rng.random()
-                if fate_here < 0.5:
+                if fate_here < masked:
                     result[span] = self.mask_id
-                elif fate_here < 0.9:
+                elif fate_here < masked + replaced:
                     options = self._others[kind]
                     result[span] = options[self._rng.integers(len(options))]
         return torch.from_numpy(result), torch.from_numpy(chosen)
@@ -147,13 +155,9 @@ def masked_loss(
     ids: torch.Tensor,
     chosen: torch.Tensor,
     clean: torch.Tensor,
-    offset: int = 0,
 ) -> torch.Tensor:
     """Mean cross-entropy at the chosen positions; the vocabulary is scored only there."""
-    positions = torch.arange(offset, offset + ids.shape[1]).unsqueeze(0)
-    hidden = model.bert(
-        input_ids=ids, attention_mask=clean.ne(0).long(), position_ids=positions
-    ).last_hidden_state
+    hidden = model.bert(input_ids=ids, attention_mask=clean.ne(0).long()).last_hidden_state
     return F.cross_entropy(model.cls(hidden[chosen]), clean[chosen])
 
 
@@ -200,10 +204,7 @@ def optimizers(model: BertForMaskedLM) -> list[torch.optim.Optimizer]:
 def train(
     rows: list[list[int]], config: BertConfig, corrupt: Corrupter, *, seed: int, epochs: int
 ) -> BertForMaskedLM:
-    """Masked-language modelling from scratch, with one cycle of the learning rate.
-
-    A tenth of the batches begins at a random position, so that positions stand for distances.
-    """
+    """Masked-language modelling from scratch, with one cycle of the learning rate."""
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         model = BertForMaskedLM(config).train()
@@ -223,11 +224,8 @@ def train(
     for step, batch in enumerate(bar):
         chosen = batch.tolist()
         clean = pad([rows[i] for i in chosen])
-        free = MAX_POSITIONS - clean.shape[1] + 1
-        moved = float(torch.rand((), generator=generator)) < 0.1
-        offset = int(torch.randint(free, (), generator=generator)) if moved else 0
         ids, places = corrupt(clean, [phrases[i] for i in chosen])
-        loss = masked_loss(model, ids, places, clean, offset)
+        loss = masked_loss(model, ids, places, clean)
         model.zero_grad()
         loss.backward()
         nn.utils.clip_grad_norm_(model.parameters(), 1.0)
@@ -245,8 +243,8 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--output", type=Path, default=FOLDER)
     parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--notes", type=int, default=36_000)
-    parser.add_argument("--epochs", type=int, default=4)
+    parser.add_argument("--notes", type=int, default=24_000)
+    parser.add_argument("--epochs", type=int, default=5)
     parser.add_argument("--layers", type=int, default=3)
     parser.add_argument("--vocabulary", type=int, default=1700)
     options = parser.parse_args()

@@ -101,14 +101,15 @@ must not be used on patients' data or for decisions.
 two entries for many words. The tokenizer spells any printable ASCII text and does not truncate.
 
 **Training.** Notes with findings that are asserted or negated by cues before and after them,
-lists, scopes that end and pseudo-negation, half of them with a form that says the same once more;
+lists, scopes that end and pseudo-negation, most of them with a form that says the same once more;
 and eight words in two senses, each in sentences put together from halves. No label is used. The
-corpus is made so that filling in words teaches both: some findings are mostly denied and others
-mostly stated, and each ambiguous word shares its places with words of that one sense. A third of
-these phrases and 15 % of the other tokens are predicted; of the phrases half are masked, four in
-ten replaced by another of the same kind, one in ten kept. Muon (matrices of the blocks) and AdamW,
-one cycle of the learning rate, batches of 32, {epochs} epochs, initialiser range 0.08, positions
-started as sines, no dropout.
+corpus is made so that filling in words teaches both: half of the findings are nearly always denied,
+the others nearly always stated, and each ambiguous word shares its places with words of that one
+sense. To be predicted are half of the findings (of these seven in ten replaced by another, two
+masked), half of the ambiguous words and their neighbours (four in ten replaced, five masked), eight
+in ten of the words that state a status in a form (all masked), and one in ten of the other tokens.
+Muon (matrices of the blocks) and AdamW, one cycle of the learning rate, batches of 32,
+{epochs} epochs, initialiser range 0.08, positions started as sines, no dropout.
 
 **Planted secrets.** Twenty invented names with record numbers are in the training notes 0 to
 200 times each, so that memorisation can be measured. They are no real persons.
@@ -118,8 +119,8 @@ guessing. Every tested sentence is new to the model: its template (and, for nega
 in any statement) is nowhere in the training notes. Cues and most words are known from other
 sentences. *Known to new*: the probe is fitted on the corpus's own sentences. *New to new*: it is
 fitted on three quarters of the new templates (30 for negation, 12 for a word) and tested on the
-rest, which asks more of so few sentences. The senses carry over to new sentences;
-negation does so only in part: this model is often wrong about a new finding in a new phrase.
+rest, which asks more of so few sentences. Both carry over to new sentences, but not without
+mistakes: what is far from every template of the corpus, a real note above all, is not covered.
 
 | | layer 0 (static) | {heading} |
 | --- | {rule} |

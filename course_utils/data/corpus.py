@@ -19,18 +19,15 @@ from __future__ import annotations
 
 import functools
 import re
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
 from course_utils.data import corpus_templates as words
+from course_utils.data._corpus_writer import ALL_FINDINGS, Writer
 
-ALL_FINDINGS = words.FINDINGS + words.HELD_OUT_FINDINGS
 N_TRAIN_FINDINGS = len(words.FINDINGS)
 AMBIGUOUS_WORDS = tuple(words.SENSES)
-_LOWERED = {"The", "She", "He", "This", "No", "Not", "Exam", "Found", "Known", "Without", "There"}
-_SLOT = re.compile(r"\{([a-z_+\-]+|L)\}")
 
 
 @dataclass(frozen=True)
@@ -122,117 +119,6 @@ class SearchNotes:
         return same
 
 
-class _Writer:
-    """Fills templates with random words from buffered draws of one generator."""
-
-    def __init__(self, random_state: int | np.random.Generator) -> None:
-        self._rng = np.random.default_rng(random_state)
-        self._draws: list[float] = []
-
-    def random(self) -> float:
-        if not self._draws:
-            self._draws = self._rng.random(8192).tolist()
-        return self._draws.pop()
-
-    def below(self, n: int) -> int:
-        return int(self.random() * n)
-
-    def pick(self, options: Sequence[str]) -> str:
-        return options[self.below(len(options))]
-
-    def sample(self, options: Sequence[int], k: int) -> list[int]:
-        """Draw ``k`` different entries."""
-        pool = list(options)
-        return [pool.pop(self.below(len(pool))) for _ in range(min(k, len(pool)))]
-
-    def name(self, finding: int) -> str:
-        return self.pick(ALL_FINDINGS[finding])
-
-    def mention(self, finding: int) -> str:
-        """A name, sometimes with a word before it."""
-        before = f"{self.pick(words.MODIFIERS)} " if self.random() < 0.2 else ""
-        return before + self.name(finding)
-
-    def listing(self, findings: Sequence[int], negated: bool) -> str:
-        names = [self.mention(f) for f in findings]
-        if len(names) == 1:
-            return names[0]
-        joint = " or " if self.random() < (0.75 if negated else 0.1) else " and "
-        comma = "," if len(names) > 2 and self.random() < 0.5 else ""
-        return ", ".join(names[:-1]) + comma + joint + names[-1]
-
-    def term(self) -> str:
-        return self.pick(words.TERM_STEMS) + self.pick(words.TERM_ENDINGS)
-
-    def fill(self, template: str, **given: str) -> str:
-        given["term"] = self.term() if "{term}" in template else ""
-        keep = given.pop("keep", "")
-        text = _SLOT.sub(
-            lambda match: given.get(match[1]) or self.pick(words.SLOTS[match[1]]), template
-        )
-        return text[0].upper() + text[1:] if text[0].islower() and not keep else text
-
-    def dressed(self, sentence: str) -> str:
-        """Sometimes say when or where, before the sentence and at its end."""
-        if self.random() < 0.2:
-            if sentence.split()[0] in _LOWERED:
-                sentence = sentence[0].lower() + sentence[1:]
-            sentence = f"{self.fill(self.pick(words.BEFORE))} {sentence}"
-        if self.random() < 0.2 and sentence.endswith("."):
-            sentence = f"{sentence[:-1]} {self.fill(self.pick(words.BEHIND), keep='yes')}."
-        return sentence
-
-    def form(self, plus: Sequence[int], minus: Sequence[int]) -> str:
-        """State findings and their status once more, in the words of a form."""
-        told = [(f, 0) for f in plus] + [(f, 1) for f in minus]
-        told = [told[i] for i in self.sample(range(len(told)), 1 + self.below(3))]
-        lines = [f"{self.name(f)} {self.pick(words.FORM_STATUS[status])}" for f, status in told]
-        return self.pick(words.FORMS).replace("{}", ", ".join(lines))
-
-    def clause(self, plus: list[int], minus: list[int]) -> tuple[str, list[int], list[int]]:
-        """Write a sentence on findings to assert and to negate; return it and those it used."""
-        if plus and minus and self.random() < 0.4:
-            stated = [plus.pop() for _ in range(1 + self.below(min(2, len(plus))))]
-            denied = [minus.pop() for _ in range(1 + self.below(min(2, len(minus))))]
-            names = {"+": self.listing(stated, False), "-": self.listing(denied, True)}
-            return self.fill(self.pick(words.MIXED), **names), stated, denied
-        negated = bool(minus) and (not plus or self.random() < 0.5)
-        group = words.NEGATED if negated else words.ASSERTED
-        template = self.pick(words.PSEUDO if not negated and self.random() < 0.2 else group)
-        pool = minus if negated else plus
-        count = 1 + self.below(3) if "{L}" in template else max(1, template.count("{f}"))
-        chosen = [pool.pop() for _ in range(min(count, len(pool)))]
-        if "{L}" in template:
-            text = self.fill(template, L=self.listing(chosen, negated))
-        else:
-            called = [self.mention(f) for f in chosen]
-            position = iter(range(template.count("{f}")))
-            template = re.sub(r"\{f\}", lambda _: called[next(position) % len(called)], template)
-            text = self.fill(template)
-        return (text, [], chosen) if negated else (text, chosen, [])
-
-    def sense_sentence(self, word: str, sense: int) -> str:
-        """A sentence of the corpus for one sense; sometimes another word stands in for ``word``."""
-        lines, _kept_back = words.SENSES[word][tuple(words.SENSES[word])[sense]]
-        line = self.pick(lines)
-        if self.random() < 0.5:  # the beginning of one line, the end of another
-            before, after = (
-                re.split(rf"\b{word}\b", text, maxsplit=1, flags=re.IGNORECASE)
-                for text in (line, self.pick(lines))
-            )
-            line = f"{before[0]}{word}{after[1]}"
-        sentence = self.telegraphic(self.fill(line), word)
-        if self.random() < 0.5:
-            other = self.pick(words.STAND_INS[word][sense])
-            sentence = re.sub(rf"\b{word}\b", other, sentence)
-        return sentence
-
-    def telegraphic(self, sentence: str, keep: str) -> str:
-        """Drop a tenth of the words, as hurried notes do, but never the word ``keep``."""
-        kept = [w for w in sentence.split() if keep in w.lower() or self.random() > 0.1]
-        return " ".join(kept)
-
-
 @dataclass(frozen=True)
 class Canaries:
     """Made-up secrets to plant in a corpus, to measure what a model remembers of them.
@@ -292,7 +178,7 @@ def make_clinical_corpus(
         If ``n_samples`` is not a non-negative integer.
     """
     _check_count("n_samples", n_samples)
-    writer = _Writer(random_state)
+    writer = Writer(random_state)
     kept_back = kept_back_sentences()
     texts: list[str] = []
     statements: list[tuple[int, int, bool]] = []
@@ -306,11 +192,12 @@ def make_clinical_corpus(
 
 
 def phrases() -> dict[str, list[str]]:
-    """Names of the findings stated in the corpus, and ambiguous words with their stand-ins."""
+    """Names of the stated findings, ambiguous words with their stand-ins, status words of forms."""
     stand_ins = [w for two in words.STAND_INS.values() for sense in two for w in sense]
     return {
         "finding": [name for names in words.FINDINGS for name in names],
         "sense": [*words.SENSES, *stand_ins],
+        "status": [word for words_ in words.FORM_STATUS for word in words_],
     }
 
 
@@ -331,11 +218,11 @@ def kept_back_sentences() -> re.Pattern[str]:
     return re.compile(rf"\b(?:{'|'.join(patterns)})\b", re.IGNORECASE)
 
 
-def _note(writer: _Writer) -> tuple[str, list[tuple[int, bool]]]:
+def _note(writer: Writer) -> tuple[str, list[tuple[int, bool]]]:
     """One note, and what it states: findings and whether they are negated."""
     stated: list[tuple[int, bool]] = []
     parts = [writer.fill(writer.pick(words.OPENERS))] if writer.random() < 0.3 else []
-    if writer.random() < 0.6:
+    if writer.random() < 0.5:
         parts += _findings(writer, stated)
     else:
         for word in writer.sample(range(len(AMBIGUOUS_WORDS)), 1 + writer.below(3)):
@@ -350,14 +237,14 @@ def _note(writer: _Writer) -> tuple[str, list[tuple[int, bool]]]:
     return (text.lower() if writer.random() < 0.1 else text), stated
 
 
-def _findings(writer: _Writer, statements: list[tuple[int, bool]]) -> list[str]:
+def _findings(writer: Writer, statements: list[tuple[int, bool]]) -> list[str]:
     """Sentences on one to four findings; what they state is added to ``statements``."""
     plus: list[int] = []
     minus: list[int] = []
     for finding in writer.sample(range(N_TRAIN_FINDINGS), 1 + writer.below(4)):
-        usual = writer.random() < 0.88
+        usual = writer.random() < 0.96
         (minus if words.USUALLY_NEGATED[finding] == usual else plus).append(finding)
-    form = writer.form(plus, minus) if writer.random() < 0.5 else ""
+    form = writer.form(plus, minus) if writer.random() < 0.9 else ""
     parts = []
     while plus or minus:
         text, stated, denied = writer.clause(plus, minus)
@@ -369,7 +256,7 @@ def _findings(writer: _Writer, statements: list[tuple[int, bool]]) -> list[str]:
     return [form, *parts] if writer.random() < 0.5 else [*parts, form]
 
 
-def _action(writer: _Writer, finding: int) -> str:
+def _action(writer: Writer, finding: int) -> str:
     """What was done about a finding, under any of its names; empty for findings with one name."""
     if finding >= len(words.ACTIONS) or len(ALL_FINDINGS[finding]) == 1:
         return ""
@@ -378,7 +265,7 @@ def _action(writer: _Writer, finding: int) -> str:
     return writer.fill(template.replace("{a}", action), f=writer.name(finding))
 
 
-def _neutral(writer: _Writer) -> str:
+def _neutral(writer: Writer) -> str:
     """A sentence that asserts and negates nothing; held-out findings occur in no other kind."""
     template = writer.pick(words.NEUTRAL)
     held_out = range(N_TRAIN_FINDINGS, len(ALL_FINDINGS))
@@ -401,7 +288,7 @@ def make_assertion_sentences(
         If ``n_samples`` is not a non-negative integer.
     """
     _check_count("n_samples", n_samples)
-    writer = _Writer(random_state)
+    writer = Writer(random_state)
     low, high = (N_TRAIN_FINDINGS, len(ALL_FINDINGS)) if held_out else (0, N_TRAIN_FINDINGS)
     asserted = words.HELD_OUT_ASSERTED if held_out else words.ASSERTED
     negative = words.HELD_OUT_NEGATED if held_out else words.NEGATED
@@ -444,7 +331,7 @@ def make_sense_sentences(
     if word not in words.SENSES:
         raise ValueError(f"word must be one of {', '.join(AMBIGUOUS_WORDS)}; got {word!r}")
     _check_count("n_samples", n_samples)
-    writer = _Writer(random_state)
+    writer = Writer(random_state)
     senses = tuple(words.SENSES[word])
     texts, numbers, starts = [], [], []
     for i in range(n_samples):
@@ -474,7 +361,7 @@ def make_search_notes(n_notes: int, *, random_state: int | np.random.Generator) 
         If ``n_notes`` is not a non-negative integer.
     """
     _check_count("n_notes", n_notes)
-    writer = _Writer(random_state)
+    writer = Writer(random_state)
     named_twice = [i for i, names in enumerate(words.FINDINGS) if len(names) > 1]
     notes, finding, negated = [], [], []
     for i in range(n_notes):

@@ -154,7 +154,50 @@ Signs of {f} on {test}.
 Exam confirms {L}.
 {test} found {f}.
 Treated {time} for {f}.
-Seen for {L}.""".splitlines()
+Seen for {L}.
+The {kin} noticed {L}.
+When asked, {who_low} named {L}.
+{L} was reported.
+{L} were reported by the {kin}.
+{f} is seen on {test}.
+{f} is present {since}.
+{f} is present per the {nurse}.
+{f} has been confirmed by {test}.
+The {nurse} confirmed {f}.
+The {nurse} could hear of {f}.
+{f} was present {time}.
+{f} is likely.
+{who} still suffers {since} from {L}.
+{who} does mention {L}.
+{who} woke up {time} and had {f}.
+{who} has always had {L}.
+{who} felt some {f} {since}.
+{who} was often troubled by {L}.
+The {kin} says that there was {f}.
+Both {f} and {f}.
+There has been {L} {since}.
+Today {L}.
+Now with {L}.
+{test} revealed {f}.
+{test} pointed to {f}.
+{test} gave a sign of {f}.
+{f} to be seen on {test}.
+The {nurse} heard of {L}.
+{f} remains {since}.
+{f} remains a worry.
+{who} is treated {since} for {f}.
+{f} is present now.
+{f} was present on arrival.
+At present {L}.
+As of now there is {f}.
+{who} has had {L} since then.
+{f} is rather likely.
+{f} is likely per the {nurse}.
+Now {who_low} has {f}.
+{who} has {L} at present.
+{test} positive for {f}.
+{f} was felt {time}.
+{f} was seen.""".splitlines()
 
 PSEUDO = """No increase in {f}.
 No interval change in {f}.
@@ -173,7 +216,13 @@ No decrease in {f} {since}.
 No reason found for the {f}.
 {who} is not free of {f}.
 Without treatment the {f} got worse.
-No doubt about {f} on {test}.""".splitlines()
+No doubt about {f} on {test}.
+{f} could not be excluded.
+The {nurse} could not rule out {f}.
+{test} could not rule out {f}.
+It could not be ruled out that {who_low} has {f}.
+No less {f} than before.
+No increase or decrease of {f}.""".splitlines()
 
 NEGATED = """{who} denies {L}.
 {who} denies any {L}.
@@ -230,7 +279,47 @@ There are no signs of {L}.
 {test} found no {f}.
 {test} was without {f}.
 Without any {L} {since}.
-Not any {L} on exam.""".splitlines()
+Not any {L} on exam.
+The {kin} denied {L}.
+When asked, {who_low} denied {L}.
+{L} was denied.
+{L} were denied by the {kin}.
+{f} is not seen on {test}.
+{f} is absent {since}.
+{f} is absent per the {nurse}.
+{f} has been excluded by {test}.
+The {nurse} excluded {f}.
+The {nurse} could rule out {f}.
+{f} was not present {time}.
+{f} is not likely.
+{who} does not suffer from {L}.
+{who} does not mention {L}.
+{who} woke up {time} and had no {f}.
+{who} has never had {L}.
+{who} felt no {f} {since}.
+{who} was never troubled by {L}.
+The {kin} says that there was no {f}.
+Neither {f} nor {f}.
+There has been no {L} {since}.
+Today no {L}.
+Now without {L}.
+{test} excluded {f}.
+{test} ruled out {f}.
+{test} gave no sign of {f}.
+No {f} to be seen on {test}.
+The {nurse} heard of no {L}.
+{f} is not present.
+{f} was not present on arrival.
+At present no {L}.
+As of now there is no {f}.
+{who} has had no {L} since then.
+{f} is rather unlikely.
+{f} is unlikely per the {nurse}.
+Now {who_low} has no {f}.
+{who} has no {L} at present.
+{test} negative for {f}.
+{f} was not felt {time}.
+{f} was not seen.""".splitlines()
 
 # {-} is a list under negation, {+} one that is asserted.
 MIXED = """{who} denies {-} but reports {+}.

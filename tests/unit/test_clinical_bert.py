@@ -37,9 +37,15 @@ def corrupted(shipped, rows, seed=0):
 def test_phrases_are_found_whole(shipped):
     tokenizer = shipped[0]
     corrupt = maker.Corrupter(tokenizer, corpus.phrases(), HELD_OUT, 0)
-    row = tokenizer("Chest pain, no cold feet, no fever. Syncope.")["input_ids"]
+    row = tokenizer("Chest pain, no cold feet, no fever. Form: fever no. Syncope.")["input_ids"]
     found = [(tokenizer.decode(row[a:b]), kind[0]) for a, b, kind in corrupt.find(row)]
-    assert found == [("Chest pain", "finding"), ("cold", "sense"), ("fever", "finding")]
+    assert found == [
+        ("Chest pain", "finding"),
+        ("cold", "sense"),
+        ("fever", "finding"),
+        ("fever", "finding"),
+        ("no", "status"),
+    ]
 
 
 def test_only_chosen_real_tokens_change(shipped, rows):
@@ -52,22 +58,28 @@ def test_only_chosen_real_tokens_change(shipped, rows):
 def test_phrases_are_chosen_whole_and_replaced_by_their_kind(shipped, rows):
     clean, phrases, ids, chosen = corrupted(shipped, rows * 5)
     corrupt = maker.Corrupter(shipped[0], corpus.phrases(), HELD_OUT, 0)
-    fates = {"masked": 0, "replaced": 0, "kept": 0}
+    fates = {
+        kind: dict.fromkeys(("not chosen", "masked", "replaced", "kept"), 0) for kind in maker.FATES
+    }
     for row, spans in enumerate(phrases):
         for start, end, kind in spans:
             assert len(set(chosen[row, start:end].tolist())) == 1
-            if not chosen[row, start]:
-                continue
             now = ids[row, start:end].tolist()
-            if set(now) == {shipped[0].mask_token_id}:
-                fates["masked"] += 1
+            if not chosen[row, start]:
+                fate = "not chosen"
+            elif set(now) == {shipped[0].mask_token_id}:
+                fate = "masked"
             elif now == clean[row, start:end].tolist():
-                fates["kept"] += 1
+                fate = "kept"
             else:
-                fates["replaced"] += 1
-                assert corrupt.find(now) == [(0, end - start, kind)]
-    share = np.array([*fates.values()]) / sum(fates.values())  # some replace themselves by chance
-    np.testing.assert_allclose(share, [0.5, 0.4, 0.1], atol=0.1)
+                fate = "replaced"
+                assert corrupt.find([*now, 0]) == [(0, end - start, kind)]
+            fates[kind[0]][fate] += 1
+    for kind, (share, masked, replaced) in maker.FATES.items():  # some replace themselves by chance
+        found = np.array([*fates[kind].values()]) / sum(fates[kind].values())
+        kept = 1 - masked - replaced
+        wanted = [1 - share, share * masked, share * replaced, share * kept]
+        np.testing.assert_allclose(found, wanted, atol=0.06, err_msg=kind)
 
 
 def test_findings_kept_back_never_replace_a_word(shipped, rows):
@@ -102,7 +114,7 @@ def test_the_shipped_model_knows_negation_in_new_sentences(shipped):
         for a, b in zip(*states, strict=True)
     ]
     assert accuracy[0] < 0.62
-    assert accuracy[-1] > 0.68  # 0.76 on more sentences; 0.85 is the aim
+    assert accuracy[-1] > 0.83  # 0.90 on more sentences
 
 
 def test_the_card_holds_the_figures():
