@@ -961,10 +961,10 @@ claim("negation_new_findings", curves["findings held out"]["accuracy"].iloc[-1])
 claim("negation_leak", curves["nothing held out"]["accuracy"].iloc[-1] - strict)
 
 # %% [markdown]
-# *Three lines of accuracy by layer beside a dashed line at one half.* At layer 0 a finding has seen no other word, and the probe guesses. One block later the probe is right on most sentences
+# *Three lines of accuracy by layer beside a dashed line at one half.* At layer 0 a finding has seen no other word, and the probe guesses. One block later it is right on nearly all sentences
 # about findings it never met, as long as it knows the sentence's *template*; on other templates it is right less often. Had you split the rows at random, you would have reported the top line.
 #
-# But who is to blame for the gap, the model or the probe? With 40 templates in all, a probe for 128 dimensions learns from about 30, too few to tell "negated" from "one of these phrases".
+# Who is to blame for that gap, the model or the probe? With 40 templates in all, a probe for 128 dimensions learns from about 30, too few to tell "negated" from "one of these phrases".
 # So give the probe more to learn from: the corpus's own templates, over a hundred, with other findings. It is then tested on templates *and* findings that are new to the model and to the probe.
 
 # %%
@@ -990,7 +990,8 @@ claim("negation_static", everything_new["accuracy"].iloc[0])
 claim("negation_new_templates", everything_new["accuracy"].iloc[-1])
 
 # %% [markdown]
-# *One line of accuracy by layer.* The vectors did hold more than the first probe could find: a low accuracy may be the probe's fault, a high one cannot be. Which templates still fail?
+# *One line of accuracy by layer.* Findings and templates are both new now, and yet it is about as high as the line for known templates above: the gap was mostly the probe's own. A low accuracy may be the
+# probe's fault, a high one cannot be. Which templates still fail?
 
 # %%
 last_probe = make_pipeline(StandardScaler(), LogisticRegression(C=0.01, max_iter=1000))
@@ -1037,8 +1038,8 @@ claim("senses_contextual_worst", np.min(last))
 
 # %% [markdown]
 # *A line for each word.* A static vector cannot do better than guess (what differs from one half comes from the position, its only clue, and misleads as often as it helps).
-# One block later nearly every sentence is told apart. Compare this with the line for negation: the same model, the same test, and far less. A sense shows in the words around it,
-# while negation hangs on one small word and on how far it reaches. "Contextual" is not a property that a model has or lacks, it is something to measure question by question.
+# One block later nearly every sentence is told apart, as with negation. Neither comes by itself: the notes that this small model learned from were written so that filling in words needs both (its
+# model card says how). "Contextual" is not a property that a model has or lacks, it is something to measure question by question.
 #
 # And a map: the vectors of all eight words in both senses, laid out in the plane by t-SNE, which keeps neighbours together
 # (distances between far clusters, and the axes, mean nothing).
@@ -1078,8 +1079,8 @@ for layer, block in enumerate(weights):
     print(f"block {layer}: cough -> denies by head", block[:, finding, cue].numpy().round(2))
 
 # %% [markdown]
-# *Four heat maps with the tokens on both axes.* In the shipped model two heads of the first block look at a fixed distance, one token ahead or back, and the other two spread over a few
-# neighbours; "cough" gives some of its weight to "denies". So short a view may be one reason why its vectors know negation better in familiar phrases than in new ones. A large weight shows where a head looks, not what the model concludes. So test it, as in
+# *Four heat maps with the tokens on both axes.* In the shipped model three heads of the first block look one token ahead or back. The first one seeks the cue: "cough" gives much of its weight to "denies", but so does
+# "fever", which is not denied. A large weight shows where a head looks, not what the model concludes. So test it, as in
 # notebook 01: take the cue away and see which tokens' vectors change. A token whose vector does not notice the missing cue cannot be using it.
 
 # %%
@@ -1098,8 +1099,8 @@ fever = note_labels.index("fever")
 claim("cue_moves_its_finding", moved[finding] / moved[fever])
 
 # %% [markdown]
-# *Bars, one a token: how far its vector in the last layer moves when "denies" becomes "reports".* "cough", which the cue governs, moves; "fever" behind the "but" hardly
-# does. So the cue does reach its finding. That is still no promise for other sentences: the probe above tested that.
+# *Bars, one a token: how far its vector in the last layer moves when "denies" becomes "reports".* "cough", which the cue governs, moves most; "fever" behind the "but" moves
+# far less. So the cue does reach its finding. That is still no promise for other sentences: the probe above tested that.
 #
 # ## 8 Searching notes
 #
@@ -1229,7 +1230,7 @@ for q in (3, 5):
 #
 # Models trained on notes are trained on people. A model can remember a rare string that it has read often enough, and a model that is
 # published cannot be called back. To see it without harming anybody, twenty invented secrets were planted in the corpus of the shipped model:
-# "The record number of *name* is 4 7 1 9.", each 0, 1, 10, 50 or 200 times among about 30,000 notes (Carlini et al., 2019, call them *canaries*). If the model has
+# "The record number of *name* is 4 7 1 9.", each 0, 1, 10, 50 or 200 times among about 25,000 notes (Carlini et al., 2019, call them *canaries*). If the model has
 # learned nothing, the true number ranks somewhere among the 10,000 possible ones. *Exposure* is $\log_2 10{,}000 - \log_2 \text{rank}$, in bits:
 # about 1.4 for a guess on average, 13.3 when the true number comes first.
 
@@ -1254,7 +1255,7 @@ def exposure(canary: int) -> float:
 bits = np.array([exposure(canary) for canary in range(len(canaries.names))])
 levels = np.unique(canaries.repeats)
 spread = [bits[canaries.repeats == level] for level in levels]
-plots.bars(
+exposures = plots.bars(
     [f"planted {level} times" for level in levels],
     [values.mean() for values in spread],
     low=[values.min() for values in spread],
@@ -1264,13 +1265,14 @@ plots.bars(
     xlabel="exposure in bits (mean, least and most of four)",
     digits=1,
 )  # fmt: skip
+exposures.legend(loc="upper right")
 plt.show()
 claim("exposure_never_planted", spread[0].mean())
 claim("exposure_planted_200_times", spread[-1].mean())
 
 # %% [markdown]
-# *Bars of exposure for secrets planted 0 to 200 times, with the least and the most of four.* What was never planted cannot be known. The more often a secret was
-# repeated, the closer it comes to the top of the list of ten thousand.
+# *Bars of exposure for secrets planted 0 to 200 times, with the least and the most of four.* What was never planted, or once, is as good as unknown. Secrets that were
+# repeated move towards the top of the list of ten thousand, some nearly all the way. With four secrets a level the bars are rough: that one level stands above the next says little.
 #
 # Is it also possible to say of an *ordinary* note whether the model was trained on it (*membership inference*)? The simplest attack compares losses: training notes should be
 # easier. Here are 300 of the model's training notes and 300 fresh ones from the same generator.
