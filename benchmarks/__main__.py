@@ -29,6 +29,7 @@ ROOT = course_root()
 KEPT = ROOT / "build" / "bench"
 RESULTS = Path(__file__).with_name("results.json")
 BANDS = ROOT / "course_utils" / "assets" / "bands"
+CLASS = ROOT / "benchmarks" / "class_scale.json"
 SPEED = ("layers", "generators", "loops", "embeddings", "checks", "library", "icu_cohort")
 
 
@@ -101,6 +102,10 @@ def write_page(results: dict[str, Any]) -> None:
             lines += ["| measured | value |", "| --- | ---: |"]
             lines += [f"| {key} | {value:.3f} |" for key, value in part["values"].items()]
             lines.append("")
+    if CLASS.exists():
+        from benchmarks.class_scale import table
+
+        lines += table(json.loads(CLASS.read_text()))
     for name in notebook_names(ROOT):
         path = BANDS / f"{name}.json"
         if name not in results.get("notebooks", {}):

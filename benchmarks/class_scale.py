@@ -24,6 +24,7 @@ import threading
 import time
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import nbformat
 import psutil
@@ -168,6 +169,39 @@ def nbgrader(root: Path, number: int) -> dict[str, float]:
         "cpu_seconds": cpu_seconds() - cpu,
         "seconds_per_submission": seconds / number,
     }
+
+
+def table(told: dict[str, Any]) -> list[str]:
+    """Lines of Markdown that show what :func:`main` measured."""
+    runs = [("course_utils", row) for row in told["class"]]
+    if "nbgrader" in told:
+        runs.append(("nbgrader autograde", told["nbgrader"]))
+    lines = [
+        "## Grading a class of notebook 01",
+        "",
+        f"{told['date']}, {told['machine']}, {told['workers']} workers. Wall time with the gate;",
+        "CPU time of judging alone (box and examiner), for nbgrader of everything.",
+        "",
+        "| | submissions | s | s a submission | CPU s a submission | peak MiB |",
+        "| --- | ---: | ---: | ---: | ---: | ---: |",
+    ]
+    for name, row in runs:
+        number, memory = int(row["submissions"]), row.get("peak_mib")
+        cpu = row.get("cpu_seconds_judging", row["cpu_seconds"]) / number
+        lines.append(
+            f"| {name} | {number} | {row['seconds']:.0f} | {row['seconds'] / number:.1f} "
+            f"| {cpu:.1f} | {f'{memory:.0f}' if memory else ''} |"
+        )
+    lines.append("")
+    if "killed" in told:
+        row = told["killed"]
+        same = "the same" if row["same_gradebook"] else "NOT the same"
+        lines += [
+            f"A class of {row['submissions']}, killed after {row['results_when_killed']} results,",
+            f"graded on: {row['judged_again']} judged again, {same} gradebook as without the kill.",
+            "",
+        ]
+    return lines
 
 
 def main(arguments: Sequence[str] | None = None) -> None:

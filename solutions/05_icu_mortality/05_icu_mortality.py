@@ -2334,8 +2334,8 @@ _ = plots.bars(
 )
 
 # %% [markdown]
-# *The same measure on fewer stays, with Integrated Gradients: it lies between, although it adds up exactly. Completeness says that nothing is
-# lost, not that it is put in the right place.*
+# *The same measure on fewer stays, with Integrated Gradients: it lies between, although it adds up to within two per cent or so. Completeness says that nothing
+# is lost, not that it is put in the right place.*
 #
 # **A sanity check.** An explanation that looks the same for a model that has learned nothing explains the data at best, not the model.
 # We shuffle all weights of the trained model and compare the rankings of events before and after.
