@@ -30,7 +30,8 @@ VENV = ROOT / ".venv-colab"
 PYTHON = VENV / "bin" / "python"
 VERSIONS = ROOT / "tests" / "colab" / "colab-2026-08.txt"
 # Colab has these too, at versions that matter less; everything else comes as a dependency.
-ALSO = ("tqdm", "safetensors", "tokenizers", "aiohttp", "fsspec", "requests", "soundfile")
+ALSO = ("tqdm", "ipywidgets", "safetensors", "tokenizers", "aiohttp", "fsspec", "requests")
+ALSO += ("soundfile",)
 ADDED = {"attention-in-medicine", "captum", "duckdb", "neurokit2", "wfdb", "pywavelets"}
 TORCH = next(
     row for row in (ROOT / "constraints.txt").read_text().splitlines() if row.startswith("torch==")

@@ -60,6 +60,31 @@ def test_this_environment_is_the_pinned_one():
     assert not drifted
 
 
+def test_whatever_the_course_brings_is_pinned():
+    from importlib.metadata import requires, version
+
+    from packaging.requirements import Requirement
+
+    waiting = [("attention-in-medicine", frozenset({"dev", "ecg", "grading"}))]
+    seen, drifted = set(), {}
+    while waiting:
+        name, extras = waiting.pop()
+        for row in requires(name) or ():
+            needed = Requirement(row)
+            wanted = [{"extra": extra} for extra in extras | {""}]
+            if needed.marker and not any(needed.marker.evaluate(e) for e in wanted):
+                continue
+            found = (canonical(needed.name), frozenset(needed.extras))
+            if found not in seen:
+                seen.add(found)
+                waiting.append(found)
+    for name in {name for name, _ in seen} - {"setuptools"}:
+        if CONSTRAINTS.get(name) != version(name).split("+")[0]:
+            drifted[name] = version(name)
+    assert len(seen) > 100
+    assert not drifted
+
+
 @pytest.mark.parametrize("name", ["ci.yml", "gpu.yml"])
 def test_workflows_follow_the_schema(name):
     command = ["check-jsonschema", "--builtin-schema", "vendor.github-workflows"]
