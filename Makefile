@@ -41,13 +41,13 @@ lab: $(READY) ## open the student notebooks in JupyterLab
 	$(BIN)/jupyter lab --notebook-dir=notebooks
 
 run: $(READY) ## execute the solutions (or NB=name), write HTML and show the key figures
-	$(BIN)/python -m course_utils.grading run $(NB)
+	$(BIN)/python -m classroom run $(NB)
 
 solutions: $(READY) ## build and execute the solution notebooks (or NB=name)
-	$(BIN)/python -m course_utils.grading build $(NB)
+	$(BIN)/python -m classroom build $(NB)
 
 release: $(READY) ## make the student notebooks (or NB=name), wheel, zip and tree in dist/ (REPO= REF=)
-	$(BIN)/python -m course_utils.grading release $(NB) \
+	$(BIN)/python -m classroom release $(NB) \
 	  $(if $(REPO),--repo $(REPO)) $(if $(REF),--ref $(REF))
 
 lint: $(READY) ## format, lint and types
@@ -75,7 +75,7 @@ sandbox: # bubblewrap, in which student code runs: Debian's package where it can
 	  echo "There is no bubblewrap here (Debian package: bubblewrap): student code cannot be boxed."
 
 test: sandbox unit answers notebooks ## everything that has to pass
-	$(BIN)/python -m pytest tests/colab tests/grading
+	$(BIN)/python -m pytest tests/colab tests/classroom
 
 quick: $(READY) ## the same for what changed since the last commit on main
 	$(BIN)/python tools/quick.py
@@ -91,11 +91,11 @@ bench: $(READY) ## measure the claims over seeds and the performance figures (SE
 
 grade: $(READY) sandbox ## grade a class (ASSIGNMENT=name SUBMISSIONS=folder-or-zip; WORKERS DB DUE ROSTER UNSAFE)
 	$(if $(and $(ASSIGNMENT),$(SUBMISSIONS)),,$(error say which: make grade ASSIGNMENT=name SUBMISSIONS=folder-or-zip))
-	$(BIN)/python -m course_utils.grading grade "$(ASSIGNMENT)" "$(SUBMISSIONS)" $(GRADING) \
+	$(BIN)/python -m classroom grade "$(ASSIGNMENT)" "$(SUBMISSIONS)" $(GRADING) \
 	  $(if $(DB),--db "$(DB)") $(if $(ROSTER),--roster "$(ROSTER)")
 
 demo-class: $(READY) sandbox ## grade 30 simulated students of notebook 01 (minutes), to see it all
-	$(BIN)/python -m course_utils.grading demo-class $(GRADING)
+	$(BIN)/python -m classroom demo-class $(GRADING)
 
 clean: ## remove what the commands made, but not the environment
 	rm -rf build dist .pytest_cache .mypy_cache .ruff_cache

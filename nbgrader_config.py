@@ -14,7 +14,7 @@ from nbgrader.preprocessors import (
     SaveCells,
 )
 
-from course_utils.grading.preprocessors import (
+from classroom.authoring.preprocessors import (
     ClearAnswers,
     ExecuteAnswers,
     GetScores,
@@ -59,4 +59,4 @@ c.ExecuteAnswers.timeout = 120
 c.ExecuteAnswers.allow_errors = True
 
 c.GenerateFeedback.preprocessors = [GetScores, HideChecks, CSSHTMLHeaderPreprocessor]
-c.ExportApp.plugin_class = "course_utils.grading.export.CsvExport"
+c.ExportApp.plugin_class = "classroom.gradebook.export.CsvExport"

@@ -20,10 +20,10 @@ import sys
 from pathlib import Path
 from typing import Any
 
+from classroom.authoring.build import execute
+from classroom.authoring.source import course_root, notebook_names, read_source
+from classroom.files import write_whole
 from course_utils import claims
-from course_utils.grading._files import write_whole
-from course_utils.grading.build import execute
-from course_utils.grading.source import course_root, notebook_names, read_source
 
 ROOT = course_root()
 KEPT = ROOT / "build" / "bench"
@@ -48,8 +48,7 @@ def state_of(name: str) -> str:
     code = "\0".join(cell.source for cell in cells if cell.cell_type == "code")
     digest = hashlib.sha256(code.encode())
     for path in sorted((ROOT / "course_utils").rglob("*.py")):
-        if "grading" not in path.parts:
-            digest.update(path.read_bytes())
+        digest.update(path.read_bytes())
     return digest.hexdigest()[:12]
 
 

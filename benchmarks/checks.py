@@ -7,7 +7,7 @@ import statistics
 import subprocess
 import sys
 
-from course_utils.grading.source import course_root, notebook_names
+from classroom.authoring.source import course_root, notebook_names
 
 ROOT = course_root()
 
@@ -29,7 +29,7 @@ def time_checks(name: str) -> dict[str, float]:
     os.environ |= {"MPLBACKEND": "Agg", "CUDA_VISIBLE_DEVICES": "", "HF_HUB_OFFLINE": "1"}
     import torch
 
-    from course_utils.grading.source import read_source
+    from classroom.authoring.source import read_source
 
     torch.set_num_threads(1)
     source = read_source(ROOT, name)

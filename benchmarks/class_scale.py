@@ -29,14 +29,14 @@ from typing import Any
 import nbformat
 import psutil
 
-from course_utils.grading._files import write_whole
-from course_utils.grading.autograde import autograde, read_results
-from course_utils.grading.build import ONE_THREAD
-from course_utils.grading.demo import ASSIGNMENT, DemoCourse
-from course_utils.grading.export import grade_rows
-from course_utils.grading.gradebook import Class
-from course_utils.grading.repair import repair_all
-from course_utils.grading.source import course_root
+from classroom.authoring.build import ONE_THREAD
+from classroom.authoring.source import course_root
+from classroom.demo import ASSIGNMENT, DemoCourse
+from classroom.files import write_whole
+from classroom.gradebook.autograde import autograde, read_results
+from classroom.gradebook.export import grade_rows
+from classroom.gradebook.workspace import Class
+from classroom.intake.repair import repair_all
 
 RESULTS = Path(__file__).with_name("class_scale.json")
 
@@ -124,7 +124,7 @@ def killed(
         workspace = Path(scratch)
         submit(root, workspace, number)
         repair_all(root, workspace, ASSIGNMENT, progress=False)
-        command = [sys.executable, "-m", "course_utils.grading", "autograde", ASSIGNMENT]
+        command = [sys.executable, "-m", "classroom", "autograde", ASSIGNMENT]
         command += ["--workspace", scratch, "--workers", str(options.workers)]
         process = subprocess.Popen(command, cwd=root, start_new_session=True)
         while process.poll() is None and len(read_results(workspace, ASSIGNMENT)) < number / 2:

@@ -16,7 +16,7 @@ import torch
 
 from course_utils import metrics, text
 from course_utils.data.icu import IcuStays, make_icu_stays
-from course_utils.data.sequences import EventSequences, count_table, lab_values, make_sequences
+from course_utils.data.icu.sequences import EventSequences, count_table, lab_values, make_sequences
 from course_utils.icu_model import (
     IcuRiskModel,
     first_and_last,

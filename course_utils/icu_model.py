@@ -17,7 +17,7 @@ from course_utils.layers import AttentionPooling, EncoderBlock
 if TYPE_CHECKING:
     import pandas as pd
 
-    from course_utils.data.sequences import EventSequences
+    from course_utils.data.icu.sequences import EventSequences
 
 __all__ = [
     "IcuRiskModel",

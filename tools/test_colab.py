@@ -21,9 +21,9 @@ from pathlib import Path
 import nbformat
 from nbclient.exceptions import CellExecutionError
 
-from course_utils.grading.build import Run, execute
-from course_utils.grading.publish import publish
-from course_utils.grading.source import notebook_names, read_source
+from classroom.authoring.build import Run, execute
+from classroom.authoring.publish import publish
+from classroom.authoring.source import notebook_names, read_source
 
 ROOT = Path(__file__).resolve().parents[1]
 VENV = ROOT / ".venv-colab"

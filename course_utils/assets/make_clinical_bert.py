@@ -26,7 +26,7 @@ from transformers import BertConfig, BertForMaskedLM, BertTokenizer
 
 from course_utils.assets.measure_clinical_bert import write_card
 from course_utils.data import corpus
-from course_utils.data import corpus_templates as templates
+from course_utils.data.corpus import templates as templates
 from course_utils.training import bucketed_batches, progress
 
 FOLDER = Path(__file__).parent / "clinical_bert"

@@ -92,7 +92,7 @@ parameters, {pieces:,} cased WordPiece entries, {positions} positions), trained 
 masked-language modelling on {notes:,} *generated* notes. It lets the notebooks on clinical
 embeddings run anywhere, offline, in seconds. It is made by `python -m
 course_utils.assets.make_clinical_bert` from nothing but the templates in
-`course_utils.data.corpus_templates`; the same seed gives the same bytes in one environment.
+`course_utils.data.corpus.templates`; the same seed gives the same bytes in one environment.
 
 **What it is not.** A clinical model. It has read no real note, knows some one thousand words, and
 must not be used on patients' data or for decisions.

@@ -9,8 +9,11 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from course_utils.checks._core import CheckFailed, Notebook, call, fail, require, same
-from course_utils.checks._tensors import draw, gradients, numbers
+from course_utils.checks.calls import call
+from course_utils.checks.compare import same
+from course_utils.checks.core import CheckFailed, fail, require
+from course_utils.checks.notebook import Notebook
+from course_utils.checks.tensors import draw, gradients, numbers
 
 __all__ = [
     "NOTEBOOK",

@@ -10,7 +10,7 @@ import pandas as pd
 import seaborn as sns
 from matplotlib.axes import Axes
 
-from course_utils.data.icu_catalogue import EVENT_TYPES
+from course_utils.data.icu.catalogue import EVENT_TYPES
 from course_utils.plots import PALETTE
 
 __all__ = ["calibration", "event_bars", "head_bars", "stay_timeline"]

@@ -56,8 +56,7 @@ from torch import nn
 from course_utils import checks, claims, layers, metrics, plots, training
 from course_utils.checks import multimodal_fusion_ecg as judge
 from course_utils.data import patients as patient_data
-from course_utils.data.ecg import RHYTHMS, WAVES, make_ecg, score_r_peaks
-from course_utils.data.ecg_records import read_record
+from course_utils.data.ecg import RHYTHMS, WAVES, make_ecg, read_record, score_r_peaks
 from course_utils.data.patients import make_patients
 from course_utils.data.radiology import VOCABULARY, make_chest_films
 from course_utils.plots import ecg as ecg_plots

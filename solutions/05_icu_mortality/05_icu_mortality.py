@@ -64,10 +64,15 @@ from sklearn.preprocessing import OneHotEncoder, StandardScaler
 from torch import nn
 
 from course_utils import checks, claims, explain, icu_model, metrics, plots, text, training
-from course_utils.data.icu import make_icu_stays
-from course_utils.data.icu_catalogue import EVENT_TYPES
-from course_utils.data.mimic import connect_mimic
-from course_utils.data.sequences import STATIC_NAMES, count_table, lab_values, make_sequences
+from course_utils.data.icu import (
+    EVENT_TYPES,
+    STATIC_NAMES,
+    connect_mimic,
+    count_table,
+    lab_values,
+    make_icu_stays,
+    make_sequences,
+)
 from course_utils.plots import icu as icu_plots
 
 SEED = claims.seed()
@@ -232,7 +237,7 @@ checks.icu_mortality.EVENT_UNION_SQL(EVENT_UNION_SQL)
 with checks.hidden("EVENT_UNION_SQL"):
 
     def hidden_cases() -> None:
-        from course_utils.checks import _icu_tables as sql
+        from course_utils.checks.icu_mortality import tables as sql
 
         checks.require(
             sql.run_query(sql.open_tables({}), EVENT_UNION_SQL).empty, "Empty tables gave rows."
@@ -539,7 +544,7 @@ checks.icu_mortality.find_leaks(find_leaks)
 with checks.hidden("find_leaks"):
 
     def hidden_cases() -> None:
-        from course_utils.checks import _icu_audit as audit
+        from course_utils.checks.icu_mortality import audit as audit
 
         for seed in (11, 12):
             audit.audit_checks(find_leaks, seed)
@@ -989,8 +994,8 @@ checks.icu_mortality.collate_stays(collate_stays)
 with checks.hidden("collate_stays"):
 
     def hidden_cases() -> None:
-        from course_utils.checks import _icu_models as small
         from course_utils.checks.icu_mortality import batch_matches
+        from course_utils.checks.icu_mortality import models as small
 
         for dtype in (torch.float32, torch.float64):
             for lengths in ((1,), (5, 1), (0, 3), (3, 0, 3), (2, 2, 2), (1, 9, 4, 0, 7)):
@@ -1110,7 +1115,7 @@ checks.icu_mortality.AttentionPooling(AttentionPooling)
 with checks.hidden("AttentionPooling"):
 
     def hidden_cases() -> None:
-        from course_utils.checks._icu_pooling import build, pooled_of, pooling_checks
+        from course_utils.checks.icu_mortality.pooling import build, pooled_of, pooling_checks
 
         pooling_checks(AttentionPooling, 21, 12, 3, (4, 7))
         pooling_checks(AttentionPooling, 22, 6, 1, (3, 3))
@@ -2155,7 +2160,7 @@ with checks.hidden("explain_stay"):
     def hidden_cases() -> None:
         from captum.attr import IntegratedGradients as Reference
 
-        from course_utils.checks import _icu_models as small
+        from course_utils.checks.icu_mortality import models as small
 
         small.explain_linear(explain_stay, 11, 1, 0, torch.float64)
         small.explain_product(explain_stay, 12, 5, 4, torch.float64)
@@ -2429,7 +2434,7 @@ checks.icu_mortality.deletion_curve(deletion_curve)
 with checks.hidden("deletion_curve"):
 
     def hidden_cases() -> None:
-        from course_utils.checks import _icu_models as small
+        from course_utils.checks.icu_mortality import models as small
 
         small.deletion_known(deletion_curve, 31, 1, 4, 1)
         small.deletion_known(deletion_curve, 32, 7, 3, 7, torch.float64)

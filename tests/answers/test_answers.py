@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from course_utils.grading.judge import Task, judge
-from course_utils.grading.preprocessors import cleared
-from course_utils.grading.source import NotebookSource, notebook_names, read_source
+from classroom.judging.trial import Task, judge
+from classroom.authoring.preprocessors import cleared
+from classroom.authoring.source import NotebookSource, notebook_names, read_source
 
 HERE = Path(__file__).resolve().parent
 ROOT = HERE.parents[1]

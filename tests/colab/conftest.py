@@ -3,7 +3,7 @@
 import pytest
 from student_release import REF, REPO, ROOT
 
-from course_utils.grading.publish import publish
+from classroom.authoring.publish import publish
 
 
 @pytest.fixture(scope="session")

@@ -8,8 +8,8 @@ from types import SimpleNamespace
 import pytest
 from student_release import ROOT
 
-from course_utils.grading.common_cells import NEEDS, install_cell, stamp_release
-from course_utils.grading.source import notebook_names, read_source
+from classroom.authoring.common_cells import NEEDS, install_cell, stamp_release
+from classroom.authoring.source import notebook_names, read_source
 
 WHEEL = "attention_in_medicine-0.1.0-py3-none-any.whl"
 ECG = "03_multimodal_fusion_ecg"

@@ -17,9 +17,9 @@ import pytest
 import yaml
 from student_release import REF, REPO, ROOT
 
-from course_utils.grading.build import execute
-from course_utils.grading.publish import publish
-from course_utils.grading.source import notebook_names, read_source
+from classroom.authoring.build import execute
+from classroom.authoring.publish import publish
+from classroom.authoring.source import notebook_names, read_source
 
 MARKERS = ("BEGIN SOLUTION", "END SOLUTION", "BEGIN HIDDEN", "END HIDDEN", "MARK SCHEME")
 OUTSIDE_SOLUTION = re.compile(r"### BEGIN SOLUTION.*?### END SOLUTION", re.DOTALL)
@@ -128,7 +128,7 @@ def test_no_marker_and_no_instructors_code_is_given_out(published):
             for name, text in texts(path):
                 assert not [m for m in MARKERS if m in text], name
         with zipfile.ZipFile(wheel_of(published / kind)) as archive:
-            foreign = re.compile(r"/grading/|solutions|tests/|benchmarks|install_cell")
+            foreign = re.compile(r"classroom/|solutions|tests/|benchmarks|install_cell")
             assert not [n for n in archive.namelist() if foreign.search(n)]
 
 
@@ -167,7 +167,7 @@ def ok(text):
     """Whether a module parses and imports nothing that only instructors have."""
     for node in ast.walk(ast.parse(text)):
         if isinstance(node, ast.ImportFrom) and (node.module or "").startswith(
-            ("course_utils.grading", "nbgrader", "jupytext", "nbclient")
+            ("classroom", "nbgrader", "jupytext", "nbclient")
         ):
             return False
     return True
@@ -221,5 +221,5 @@ def test_a_student_with_the_zip_alone_works_offline(published, tmp_path, monkeyp
     assert printed.count("not attempted") == 3
     assert all("not attempted yet." in e or "not written yet" in e for e in errors), errors
     assert (site / "course_utils" / "layers.py").is_file()
-    assert not (site / "course_utils" / "grading").exists()
+    assert not (site / "classroom").exists()
     assert sys.prefix not in str(site)

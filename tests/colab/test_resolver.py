@@ -77,7 +77,7 @@ def test_what_the_installation_cell_adds_is_what_colab_lacks(resolved):
     """With ``--no-deps`` nothing may be forgotten that the added packages import."""
     from packaging.requirements import Requirement
 
-    from course_utils.grading.common_cells import NEEDS
+    from classroom.authoring.common_cells import NEEDS
 
     added = {package for needs in NEEDS.values() for package in needs.values()}
     asked = {Requirement(row).name.lower() for row in ranges()}

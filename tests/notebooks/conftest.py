@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from course_utils.grading.source import notebook_names
+from classroom.authoring.source import notebook_names
 
 ROOT = Path(__file__).resolve().parents[2]
 

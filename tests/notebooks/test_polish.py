@@ -11,7 +11,7 @@ import nbformat
 import pytest
 from matplotlib.colors import is_color_like, to_rgb
 
-from course_utils.grading.source import read_source
+from classroom.authoring.source import read_source
 
 ROOT = Path(__file__).resolve().parents[2]
 PAGES = [*sorted(ROOT.glob("*.md")), *sorted(ROOT.glob("docs/*.md"))]

@@ -6,8 +6,8 @@ from pathlib import Path
 import nbformat
 import pytest
 
-from course_utils.grading.build import execute
-from course_utils.grading.source import read_source
+from classroom.authoring.build import execute
+from classroom.authoring.source import read_source
 
 ROOT = Path(__file__).resolve().parents[2]
 STUB = re.compile(

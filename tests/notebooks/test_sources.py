@@ -9,9 +9,9 @@ from pathlib import Path
 import nbformat
 import pytest
 
+from classroom.authoring.build import make_release
+from classroom.authoring.source import read_source, tags
 from course_utils.checks_index import MODULES
-from course_utils.grading.build import make_release
-from course_utils.grading.source import read_source, tags
 
 ROOT = Path(__file__).resolve().parents[2]
 LONGEST = 40  # lines of a cell

@@ -5,7 +5,7 @@ import json
 import pytest
 
 import benchmarks.__main__ as main
-from course_utils.grading.build import Run
+from classroom.authoring.build import Run
 
 SOURCE = "# %% [markdown]\n# prose\n\n# %%\nfigure = 1\n"
 BAND = {"gap": {"what": "gap", "low": 0.2, "high": None}}

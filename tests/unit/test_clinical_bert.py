@@ -11,7 +11,7 @@ from course_utils import text
 from course_utils.assets import make_clinical_bert as maker
 from course_utils.assets import measure_clinical_bert as measure
 from course_utils.data import corpus
-from course_utils.data import corpus_templates as words
+from course_utils.data.corpus import templates as words
 
 HELD_OUT = [name for names in words.HELD_OUT_FINDINGS for name in names]
 

@@ -105,8 +105,8 @@ def test_importing_the_package_is_cheap():
 
 def test_the_parent_of_grading_never_imports_torch():
     code = (
-        "import course_utils.grading.__main__, course_utils.grading.judge, "
-        "course_utils.grading.build, course_utils.grading.report, sys; "
+        "import classroom.__main__, classroom.judging.trial, "
+        "classroom.authoring.build, classroom.authoring.run, sys; "
         "print('torch' in sys.modules)"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)

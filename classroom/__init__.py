@@ -1,0 +1,1 @@
+"""What instructors run: authoring, intake of submissions, judging and the gradebook."""

@@ -1,0 +1,1 @@
+"""From the hand-written source to solutions, releases and what students get."""

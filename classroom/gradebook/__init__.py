@@ -1,0 +1,1 @@
+"""Scores, feedback, exports and reports of a class, in nbgrader's gradebook."""

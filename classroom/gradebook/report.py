@@ -1,0 +1,229 @@
+"""The instructor's report of a graded class: one HTML file without outside resources.
+
+Everything that a student may have written (names, messages, reasons) is escaped by the template.
+"""
+
+from __future__ import annotations
+
+import re
+import statistics
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+
+from classroom.files import write_whole
+from classroom.gradebook.autograde import read_results, read_submissions, undecided
+from classroom.gradebook.export import grade_rows
+from classroom.gradebook.workspace import Class
+
+__all__ = ["class_report", "common_mistakes", "exercise_rows", "render"]
+
+OUTCOMES = ("right", "partly right", "wrong", "not attempted", "failed")
+STAGES = ("start", "cells", "checks", "other")
+STATUSES = ("graded", "flagged", "failed")
+HINT = "It looks like this:"
+LISTED = 12
+
+
+def class_report(root: Path, workspace: Path, assignment: str, *, db: str | None = None) -> Path:
+    """Write ``reports/<assignment>.html`` from the results and the gradebook.
+
+    Returns
+    -------
+    The file.
+
+    Raises
+    ------
+    FileNotFoundError
+        If nothing of this assignment was graded.
+    """
+    stamps = {s.student: s.timestamp for s in read_submissions(workspace, assignment)}
+    results = [r for s, r in read_results(workspace, assignment).items() if s in stamps]
+    if not results:
+        raise FileNotFoundError(f"{workspace} holds no graded {assignment}: run `autograde` first")
+    with Class(root, workspace, db).gradebook() as book:
+        grades = {row["student_id"]: row for row in grade_rows(book, [assignment])}
+    page = render(assignment, results, grades)
+    path = workspace / "reports" / f"{assignment}.html"
+    write_whole(path, page)
+    return path
+
+
+def render(
+    assignment: str,
+    results: Sequence[Mapping[str, Any]],
+    grades: Mapping[str, Mapping[str, Any]],
+) -> str:
+    """Fill the template.
+
+    Parameters
+    ----------
+    results
+        One a student, as :func:`classroom.gradebook.autograde.autograde` returns them.
+    grades
+        Rows of :func:`classroom.gradebook.export.grade_rows` by student.
+    """
+    environment = Environment(
+        loader=FileSystemLoader(Path(__file__).parent),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters["url"] = lambda text: quote(str(text), safe="")
+    students = [_student(r, grades.get(r["student"], {})) for r in results]
+    return environment.get_template("report.html").render(
+        assignment=assignment,
+        made=datetime.now(UTC).strftime("%d %B %Y, %H:%M UTC"),
+        students=sorted(students, key=lambda s: s["student"]),
+        statuses={s: sum(r["status"] == s for r in results) for s in STATUSES},
+        written=sum(int(g.get("waits") or 0) for g in grades.values()),
+        late=[s for s in students if s["late"]],
+        unscored=[s for s in students if s["status"] != "graded" or s["undecided"]],
+        histogram=histogram([s["auto"] / s["auto_max"] for s in students if s["auto_max"]]),
+        exercises=exercise_rows(results),
+        outcomes=OUTCOMES,
+        mistakes=common_mistakes(results)[:LISTED],
+        repairs=_repairs(results),
+        remarks=[r for r in results if r["remarks"]],
+        time=_time(results),
+        stages=STAGES,
+    )
+
+
+def _student(result: Mapping[str, Any], grade: Mapping[str, Any]) -> dict[str, Any]:
+    graded = result["status"] == "graded"
+    exercises = result["exercises"]
+    open_ = undecided(result)
+    scored = graded and not open_
+    return {
+        "student": result["student"],
+        "status": result["status"],
+        "reason": result["reason"],
+        "flags": result["flags"],
+        "undecided": open_,
+        "auto": sum(e["points"] for e in exercises.values()) if scored else None,
+        "auto_max": sum(e["max_points"] for e in exercises.values()) if scored else 0,
+        "right": sum(e["status"] == "right" for e in exercises.values()) if graded else None,
+        "followed": [n for n, e in exercises.items() if e.get("follow_through")],
+        "score": grade.get("score"),
+        "max_score": grade.get("max_score"),
+        "late": grade.get("late", False),
+        "penalty": grade.get("late_submission_penalty"),
+        "waits": grade.get("waits") or 0,
+        "seconds": result["seconds"].get("total", 0.0),
+        "peak_mib": result["peak_mib"],
+    }
+
+
+def histogram(shares: Sequence[float], bins: int = 10) -> dict[str, Any]:
+    """Count shares of the points (0 to 1) in equal bins; full marks are in the last."""
+    counts = [0] * bins
+    for share in shares:
+        counts[min(int(share * bins + 1e-9), bins - 1)] += 1
+    return {
+        "counts": counts,
+        "highest": max([1, *counts]),
+        "number": len(shares),
+        "median": statistics.median(shares) if shares else None,
+        "mean": statistics.fmean(shares) if shares else None,
+    }
+
+
+def exercise_rows(results: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    """Outcomes of every exercise over the graded submissions, in the notebook's order."""
+    rows: dict[str, dict[str, Any]] = {}
+    for result in results:
+        if result["status"] != "graded":
+            continue
+        for name, exercise in result["exercises"].items():
+            row = rows.setdefault(
+                name, {"name": name, "counts": Counter(), "points": [], "max": 0, "followed": 0}
+            )
+            outcome = exercise["status"]
+            if outcome == "wrong" and exercise["points"] > 0:
+                outcome = "partly right"
+            row["counts"][outcome] += 1
+            row["points"].append(exercise["points"])
+            row["max"] = exercise["max_points"]
+            row["followed"] += bool(exercise.get("follow_through"))
+    for row in rows.values():
+        row["number"] = sum(row["counts"].values())
+        row["rate"] = row["counts"]["right"] / row["number"]
+        row["mean"] = statistics.fmean(row["points"])
+    return list(rows.values())
+
+
+def common_mistakes(results: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    """Wrong-answer messages with the students who got them, the commonest first.
+
+    Messages are one when the mistake that they name is the same or, where they name none, when
+    they differ in numbers only.
+    """
+    found: dict[tuple[str, str], dict[str, Any]] = {}
+    for result in results:
+        if result["status"] != "graded":
+            continue
+        for name, exercise in result["exercises"].items():
+            if exercise["status"] != "wrong" or not exercise["message"]:
+                continue
+            title = _mistake(exercise["message"])
+            key = name, re.sub(r"\d[\d.e+-]*", "#", title)
+            entry = found.setdefault(
+                key,
+                {
+                    "exercise": name,
+                    "title": title,
+                    "message": exercise["message"],
+                    "students": [],
+                },
+            )
+            entry["students"].append(result["student"])
+    return sorted(found.values(), key=lambda e: (-len(e["students"]), e["exercise"], e["title"]))
+
+
+def _mistake(message: str) -> str:
+    lines = [line.strip() for line in message.splitlines() if line.strip()]
+    for line in lines:
+        if line.startswith(HINT):
+            return line.removeprefix(HINT).strip()
+    return lines[1] if len(lines) > 1 else lines[0]
+
+
+def _repairs(results: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    """Repairs with the students, the commonest first; those that differ in a name are one."""
+    found: dict[str, dict[str, Any]] = {}
+    for result in results:
+        for repair in dict.fromkeys(result["repairs"]):
+            key = re.sub(r"`[^`]*`|'[^']*'|\"[^\"]*\"|\d+", "#", repair)
+            entry = found.setdefault(key, {"example": repair, "students": []})
+            if result["student"] not in entry["students"]:
+                entry["students"].append(result["student"])
+    return sorted(found.values(), key=lambda e: (-len(e["students"]), e["example"]))
+
+
+def _time(results: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    """Where the time went: seconds by stage, the median submission and the slowest ones."""
+    stages = dict.fromkeys(STAGES, 0.0)
+    totals = []
+    for result in results:
+        spent = result["seconds"]
+        total = spent.get("total", 0.0)
+        if not total:
+            continue
+        totals.append((total, result["student"]))
+        for stage in STAGES[:-1]:
+            stages[stage] += spent.get(stage, 0.0)
+        stages["other"] += max(0.0, total - sum(spent.get(s, 0.0) for s in STAGES[:-1]))
+    return {
+        "stages": stages,
+        "sum": sum(stages.values()),
+        "median": statistics.median(t for t, _ in totals) if totals else 0.0,
+        "slowest": sorted(totals, reverse=True)[:5],
+        "peak": max((r["peak_mib"] for r in results), default=0.0),
+    }

@@ -1,0 +1,1 @@
+"""From whatever a learning platform hands over to notebooks on the release's skeleton."""

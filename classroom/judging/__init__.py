@@ -1,0 +1,1 @@
+"""Judging answers and submissions: student code in a box, checks where it never enters."""

@@ -1,0 +1,167 @@
+"""One examination: the trusted process of one exercise, a fork that ends with it.
+
+It has the student's cells run in the box, asks the box for the answer, and runs the checks here.
+"""
+
+from __future__ import annotations
+
+import ast
+import json
+import os
+import resource
+import secrets
+import socket
+import time
+from typing import TYPE_CHECKING, Any, NoReturn
+
+from classroom.judging.trial_worker import checked, plain
+
+if TYPE_CHECKING:
+    from classroom.judging.examiner import Session
+
+__all__ = ["INSIDE", "Result", "Stopped", "examine", "forbids"]
+
+# Checks that watch a library at work (scikit-learn's `fit`) run where the library works: in the
+# box. All others run here.
+INSIDE = frozenset({"layer_probe"})
+
+Result = dict[str, Any]
+
+
+class Stopped(Exception):
+    """An examination that did not come to its end; ``kind`` says how."""
+
+    def __init__(self, kind: str, reason: str) -> None:
+        super().__init__(reason)
+        self.kind, self.reason = kind, reason
+
+
+def examine(
+    session: Session,
+    exercise: dict[str, Any],
+    follow: bool,
+    control: str | None,
+    sock: socket.socket,
+    pipe: int,
+) -> NoReturn:
+    """Examine one exercise over ``sock``, tell on ``pipe`` how far it is, and end the process."""
+    from classroom.judging.bridge.frames import Closed, Malformed, Overdue, Wire
+    from classroom.judging.bridge.peer import Peer, Unbridged
+
+    def tell(**message: Any) -> None:
+        data = (json.dumps(message) + "\n").encode()
+        while data:
+            data = data[os.write(pipe, data) :]
+
+    with open("/proc/self/statm") as file:
+        held = int(file.read().split()[0]) * resource.getpagesize()
+    memory = held + session.limits.memory_mib * 2**20
+    resource.setrlimit(resource.RLIMIT_AS, (memory, memory))
+    kinds = {Closed: "ended", Overdue: "overdue", Malformed: "malformed"}
+    try:
+        peer = Peer(Wire(sock, time.monotonic() + session.limits.wall), guarded=True)
+        try:
+            result = _Examination(session, peer, exercise, tell).run(follow, control)
+        except (Closed, Overdue, Malformed, Unbridged) as error:
+            peer.broken = peer.broken or error
+        if peer.broken is None:
+            tell(**result)
+        else:
+            kind = kinds.get(type(peer.broken), "unbridged")
+            tell(stopped=kind, reason=str(peer.broken))
+    except Stopped as stop:
+        tell(stopped=stop.kind, reason=stop.reason)
+    except BaseException as error:
+        tell(stopped="examiner", reason=f"{type(error).__name__}: {error}")
+    finally:
+        os._exit(0)
+
+
+class _Examination:
+    """What the examiner's process does for one exercise."""
+
+    def __init__(self, session: Session, peer: Any, exercise: dict[str, Any], tell: Any) -> None:
+        self.session, self.peer, self.exercise, self.tell = session, peer, exercise, tell
+        self.failed: list[Any] | None = None
+
+    def run(self, follow: bool, control: str | None) -> Result:
+        """Run the student's cells, then what is asked for, then the checks."""
+        begin = time.monotonic()
+        self._cells()
+        where = "student"
+        earlier = self._earlier()
+        if control is not None:
+            where, self.failed = secrets.token_hex(8), None
+            for text in [*(e["answer"] for e in earlier), control]:
+                self.peer.command("do_run", text, "<control>", where)
+        elif follow:
+            for other in earlier:
+                self.peer.command("do_run", other["answer"], f"<{other['name']}>", where)
+        self.tell(cells=time.monotonic() - begin, cell=None)
+        begin = time.monotonic()
+        result = self._verdict(where, [e["name"] for e in earlier])
+        self.tell(checks=time.monotonic() - begin)
+        return result
+
+    def _earlier(self) -> list[dict[str, Any]]:
+        names = list(self.session.exercises)
+        before = names[: names.index(self.exercise["name"])]
+        return [self.session.exercises[n] for n in before]
+
+    def _cells(self) -> None:
+        plan, name = self.session.plan, self.exercise["name"]
+        for number, cell in enumerate(plan["cells"][: plan["ends"].get(name)]):
+            if number in self.session.fatal:
+                if cell["answer"] == name:
+                    self.failed = ["", self.session.fatal[number], None]
+                continue
+            self.tell(cell=number)
+            error = self.peer.command("do_run", cell["source"], cell["label"], "student")
+            if cell["answer"] == name:
+                self.failed = error
+
+    def _verdict(self, where: str, earlier: list[str]) -> Result:
+        name = self.exercise["name"]
+        if self.failed is not None:
+            kind, text, stub = (*self.failed, None, None)[:3]
+            if stub is None:
+                raise Stopped("ended", str(text))
+            if stub:
+                return self._all("not attempted", f"{name}: not attempted yet. {text}".strip())
+            return self._all("wrong", f"{name}: the answer could not be run.\n  {kind}: {text}")
+        found = self.peer.command("do_get", name, where)
+        if not found:
+            return self._all("wrong", f"{name}: the answer does not define it.")
+        if name in INSIDE:
+            return checked(
+                self.exercise,
+                {},
+                lambda cell, label, _: self.peer.command("do_check", cell, label, where),
+            )
+        from course_utils.checks import core
+
+        namespace = self.session.namespace
+        namespace[name] = found[0]
+        for other in sorted(_names(self.exercise["checks"].values()) & set(earlier)):
+            namespace.update(zip([other], self.peer.command("do_get", other, where), strict=False))
+        core.at_start.append(lambda: self.peer.command("do_reset"))
+        return checked(self.exercise, namespace)
+
+    def _all(self, status: str, message: str) -> Result:
+        parts = {
+            key: {"status": status, "points": 0, "message": message}
+            for key in self.exercise["checks"]
+        }
+        return {"status": status, "points": 0, "message": message, "parts": parts}
+
+
+def forbids(name: str) -> list[str]:
+    """Ready-made functions that an exercise asks to write oneself."""
+    from course_utils.checks import core
+
+    return list(core.forbidden.get(name, ()))
+
+
+def _names(cells: Any) -> set[str]:
+    trees = [ast.parse(plain(cell)) for cell in cells]
+    return {n.id for tree in trees for n in ast.walk(tree) if isinstance(n, ast.Name)}

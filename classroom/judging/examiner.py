@@ -1,0 +1,310 @@
+"""The trusted half of the judge: it holds the checks and never runs student code.
+
+Started by :class:`classroom.judging.judge.Judge`. It imports torch and the notebook's
+checks once and forks a child for each submission; that child makes the box, and forks once more
+for each exercise, so that nothing of one examination is left for the next.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import importlib
+import json
+import os
+import random
+import resource
+import secrets
+import select
+import signal
+import socket
+import sys
+import time
+from typing import Any, NoReturn
+
+from classroom.judging.box import receive, send
+from classroom.judging.examination import INSIDE, Result, Stopped, examine, forbids
+from classroom.judging.processes import main_module, results_only
+from classroom.judging.sandbox import Box, Limits
+from classroom.judging.trial_worker import plain
+
+START = 120.0
+MOST_BOXES = 4
+TOO_LONG = "It was stopped because it took too long: is there an endless loop?"
+
+
+def main() -> None:
+    """Read the notebook's job, then one submission a line; write one result a line."""
+    job = json.loads(sys.stdin.readline())
+    out = results_only()
+    importlib.import_module("classroom.judging.bridge.peer")
+    module = main_module(plain(job["imports"]), job["module"])
+    out.write('{"ready": true}\n')
+    out.flush()
+    for line in sys.stdin:
+        read, write = os.pipe()
+        pid = os.fork()
+        if pid == 0:
+            os.close(read)
+            _submission(job, json.loads(line), module.__dict__, write)
+        os.close(write)
+        with os.fdopen(read, "rb") as pipe:
+            data = pipe.read()
+        _, status = os.waitpid(pid, 0)
+        if not data:
+            code = os.waitstatus_to_exitcode(status)
+            data = json.dumps({"error": f"the examiner's process ended ({code})"}).encode()
+        out.write(data.decode() + "\n")
+        out.flush()
+
+
+def _submission(
+    job: dict[str, Any], plan: dict[str, Any], namespace: dict[str, Any], pipe: int
+) -> NoReturn:
+    try:
+        session = Session(job, plan, namespace)
+        try:
+            result = session.judge()
+        finally:
+            session.close()
+    except BaseException as error:
+        result = {"error": f"{type(error).__name__}: {error}"}
+    with os.fdopen(pipe, "w") as out:
+        out.write(json.dumps(result))
+    os._exit(0)
+
+
+class Session:
+    """One submission: its box, its exercises, its controls."""
+
+    def __init__(
+        self, job: dict[str, Any], plan: dict[str, Any], namespace: dict[str, Any]
+    ) -> None:
+        self.job, self.plan, self.namespace = job, plan, namespace
+        self.limits = Limits(**job["limits"])
+        self.exercises = {e["name"]: e for e in job["exercises"]}
+        self.box: Box | None = None
+        self.boxes, self.peak, self.cpu = 0, 0, 0.0
+        self.fatal: dict[int, str] = {}
+        self.seconds = {"start": 0.0, "cells": 0.0, "checks": 0.0}
+
+    def close(self) -> None:
+        """End the box."""
+        if self.box is not None:
+            self.box.close()
+            self.peak = max(self.peak, self.box.peak)
+            self.box = None
+
+    def judge(self) -> Result:
+        """Examine all exercises with the student's earlier answers, then with the model's."""
+        begin = time.monotonic()
+        results: dict[str, Result] = {}
+        for name in self.plan["only"]:
+            results[name] = self._timed(name)
+        earlier_right = True
+        for name in self.exercises:
+            if name not in results:
+                earlier_right = False  # not asked for, so not known
+                continue
+            result = results[name]
+            if not earlier_right and result["status"] in ("wrong", "not attempted"):
+                followed = self._timed(name, follow=True)
+                if followed["status"] == "right" or followed["points"] > result["points"]:
+                    again = {"seconds": result["seconds"] + followed["seconds"]}
+                    results[name] = followed | again | {"follow_through": True}
+                    if followed["status"] != "right":
+                        _keep_messages(results[name], result)
+            earlier_right &= result["status"] == "right"
+        flags = [r["flag"] for r in results.values() if r.get("flag")]
+        if not flags:
+            flags = self._controls([n for n, r in results.items() if r["status"] == "right"])
+        self.close()
+        self.seconds["total"] = time.monotonic() - begin
+        for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN):
+            used = resource.getrusage(who)
+            self.cpu += used.ru_utime + used.ru_stime
+        return {
+            "exercises": {name: _public(r) for name, r in results.items()},
+            "flags": flags,
+            "seconds": {key: round(value, 3) for key, value in self.seconds.items()},
+            "cpu_seconds": round(self.cpu, 3),
+            "peak_mib": round(self.peak / 2**20, 1),
+        }
+
+    def _controls(self, right: list[str]) -> list[str]:
+        """Ask, through the same process, for what must fail and what must pass."""
+        pick = random.Random(secrets.randbits(64))
+        names = [n for n in right if n in INSIDE]
+        others = [n for n in right if n not in INSIDE]
+        names += pick.sample(others, min(1, len(others)))
+        flags = []
+        for name in names:
+            exercise = self.exercises[name]
+            wrong = pick.choice(exercise["wrong"] or [f"def {name}(*args, **kwargs): return None"])
+            kinds = [("a known wrong answer", wrong, False)]
+            kinds += [("the model answer", exercise["answer"], True)]
+            pick.shuffle(kinds)
+            for words, text, wanted in kinds:
+                got = self._timed(name, control=text)["status"]
+                if (got == "right") != wanted:
+                    verdict = "passed" if got == "right" else f"did not pass ({got})"
+                    flags.append(f"{name}: after the student's cells, {words} {verdict}")
+        return flags
+
+    def _timed(self, name: str, *, follow: bool = False, control: str | None = None) -> Result:
+        begin = time.monotonic()
+        exercise = self.exercises[name]
+        try:
+            result = self._examine(exercise, follow, control)
+        except Stopped as stop:
+            parts = {
+                key: {"status": "failed", "points": 0, "message": stop.reason}
+                for key in exercise["checks"]
+            }
+            result = {"status": "failed", "points": 0, "message": stop.reason, "parts": parts}
+            if stop.kind == "malformed":
+                result["flag"] = f"{name}: {stop.reason}"
+        for key, part in result["parts"].items():
+            part["max_points"] = exercise["points"][key]
+        result["max_points"] = sum(exercise["points"].values())
+        return result | {"seconds": time.monotonic() - begin, "follow_through": False}
+
+    # ------------------------------------------------------------------ one examination
+
+    def _examine(self, exercise: dict[str, Any], follow: bool, control: str | None) -> Result:
+        box = self._ready()
+        mine, theirs = socket.socketpair()
+        about = {
+            "op": "fork",
+            "seconds": self.limits.seconds,
+            "forbids": forbids(exercise["name"]),
+        }
+        try:
+            send(box.control, about, [theirs.fileno()])
+        except OSError:
+            self.close()
+            raise Stopped("ended", "Its process was ended from within.") from None
+        theirs.close()
+        read, write = os.pipe()
+        pid = os.fork()
+        if pid == 0:
+            os.close(read)
+            box.control.close()
+            examine(self, exercise, follow, control, mine, write)
+        os.close(write)
+        mine.close()
+        reason = self._watch(pid, read, box)
+        messages = self._messages
+        status, used = self._reap(box)
+        return self._outcome(messages, reason, status, used >= self.limits.seconds)
+
+    def _watch(self, pid: int, read: int, box: Box) -> str | None:
+        """Wait for the examiner; return why it was stopped, if it was."""
+        end, reason, data = time.monotonic() + self.limits.wall + 5, None, b""
+        box.memory()
+        while True:
+            if select.select([read], [], [], 0.2)[0]:
+                part = os.read(read, 2**16)
+                data += part
+                if not part:
+                    break
+            elif time.monotonic() > end:
+                reason = TOO_LONG
+            elif box.too_large():
+                reason = f"It was stopped because it used more than {self.limits.memory_mib} MiB."
+            if reason:
+                break
+        os.close(read)
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(pid, signal.SIGKILL)
+        os.waitpid(pid, 0)
+        lines = data.decode(errors="replace").splitlines()
+        self._messages = []
+        for line in lines:
+            with contextlib.suppress(ValueError):
+                self._messages.append(json.loads(line))
+        return reason
+
+    def _outcome(
+        self, messages: list[Any], reason: str | None, status: int | None, long: bool
+    ) -> Result:
+        cell = None
+        for message in messages:
+            if "cell" in message:
+                cell = message["cell"]
+            for key in ("cells", "checks"):
+                self.seconds[key] += message.get(key, 0.0)
+        last = messages[-1] if messages else {}
+        if reason is None and "status" in last:
+            return last
+        kind = last.get("stopped", "ended")
+        if reason is None:
+            reason = _why(kind, last.get("reason", ""), status, long)
+        if cell is not None:  # it happened while this cell ran: the next exercise does without it
+            self.fatal[cell] = reason
+        raise Stopped(kind, reason)
+
+    def _ready(self) -> Box:
+        """Return the running box, or make one."""
+        if self.box is not None and self.box.process.poll() is None:
+            return self.box
+        self.close()
+        if self.boxes >= MOST_BOXES:
+            raise Stopped("ended", "Its processes were ended from within again and again.")
+        begin = time.monotonic()
+        self.boxes += 1
+        self.box = Box(self.limits, unsafe=self.job["unsafe"])
+        self.box.control.settimeout(START)
+        try:
+            send(self.box.control, self.job["inside"])
+            self.cpu += float(receive(self.box.control)[0]["seconds"])
+        except (EOFError, OSError) as error:
+            trouble, self.box = self.box.trouble(), None
+            raise RuntimeError(f"the box did not start ({error}): {trouble}") from None
+        self.seconds["start"] += time.monotonic() - begin
+        return self.box
+
+    def _reap(self, box: Box) -> tuple[int | None, float]:
+        """Let the runner end what is left of the fork; return how that ended and its CPU seconds.
+
+        A runner that does not answer is ended.
+        """
+        box.control.settimeout(10)
+        try:
+            send(box.control, {"op": "reap"})
+            found = receive(box.control)[0]
+            self.cpu += float(found["seconds"])
+            return found["status"], float(found["seconds"])
+        except (EOFError, OSError, ValueError, KeyError):
+            self.close()
+            return None, 0.0
+
+
+def _why(kind: str, reason: str, status: int | None, long: bool) -> str:
+    """Say in words how an examination was cut short; ``long``: its CPU time was used up."""
+    ended = os.WTERMSIG(status) if status is not None and os.WIFSIGNALED(status) else None
+    if kind == "overdue" or ended == signal.SIGXCPU or (ended == signal.SIGKILL and long):
+        return TOO_LONG
+    if kind == "malformed":
+        return f"Its process sent what no answer sends: {reason[:200]}."
+    if kind in ("examiner", "unbridged"):
+        return f"It could not be judged: {reason[:300]}"
+    if status is None:
+        return "Its process was ended from within."
+    if ended is not None:
+        return f"Its process was ended by {signal.Signals(ended).name}."
+    return f"Its process ended by itself (exit code {os.waitstatus_to_exitcode(status)})."
+
+
+def _keep_messages(new: Result, old: Result) -> None:
+    """Keep the words of the run without model answers, so that none of theirs can be quoted."""
+    new["message"] = old["message"]
+    for key, part in new["parts"].items():
+        part["message"] = "" if part["status"] == "right" else old["parts"][key]["message"]
+
+
+def _public(result: Result) -> Result:
+    return {k: v for k, v in result.items() if k != "flag"}
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,224 @@
+"""Worker of :mod:`classroom.judging.trial`: imports once, then forks a child for each answer.
+
+Reads one job as JSON from standard input and writes one JSON line a task to standard output.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import importlib
+import json
+import os
+import resource
+import select
+import signal
+import sys
+import time
+import types
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any, NoReturn
+
+from classroom.judging.processes import apart, main_module, results_only
+
+EXTRA_MEMORY = 6 * 2**30
+LONGEST_RESULT = 64 * 1024
+
+
+def main() -> None:
+    """Judge the job on standard input."""
+    job = json.load(sys.stdin)
+    notebook = job["notebook"]
+    out = results_only()
+    module = main_module(plain(notebook["imports"]), notebook["module"])
+    waiting = list(enumerate(job["tasks"]))
+    running: list[_Child] = []
+    done: dict[int, dict[str, Any]] = {}
+    printed = 0
+    while waiting or running:
+        while waiting and len(running) < job["workers"]:
+            index, (exercise, path) = waiting.pop(0)
+            running.append(_start(index, exercise, path, notebook, module, job["seconds"]))
+        running = [child for child in running if not _collect(child, done)]
+        while printed in done:
+            out.write(json.dumps(done.pop(printed)) + "\n")
+            out.flush()
+            printed += 1
+
+
+def plain(source: str) -> str:
+    """Drop lines that only IPython understands."""
+    return "\n".join(
+        line for line in source.splitlines() if not line.lstrip().startswith(("%", "!"))
+    )
+
+
+@dataclass
+class _Child:
+    index: int
+    pid: int
+    pipe: int
+    deadline: float
+    frame: dict[str, Any]
+    received: bytes = b""
+
+
+def _start(
+    index: int,
+    name: str,
+    path: str,
+    notebook: Mapping[str, Any],
+    module: types.ModuleType,
+    seconds: float,
+) -> _Child:
+    exercise = next(e for e in notebook["exercises"] if e["name"] == name)
+    maximum = sum(exercise["points"].values())
+    frame = {"file": path, "status": "failed", "points": 0, "max_points": maximum, "message": ""}
+    read, write = os.pipe()
+    pid = os.fork()
+    if pid == 0:
+        os.close(read)
+        _child(name, path, notebook, module.__dict__, seconds, write)
+    os.close(write)
+    return _Child(index, pid, read, time.monotonic() + 1.5 * seconds, frame)
+
+
+def _collect(child: _Child, done: dict[int, dict[str, Any]]) -> bool:
+    """Take what a child has sent; return True, with its result in ``done``, when it has ended."""
+    ended, status = os.waitpid(child.pid, os.WNOHANG)
+    while select.select([child.pipe], [], [], 0.01)[0]:
+        chunk = os.read(child.pipe, LONGEST_RESULT)
+        child.received += chunk
+        if not chunk or len(child.received) > LONGEST_RESULT:
+            break
+    late = not ended and time.monotonic() > child.deadline
+    if not ended and not late:
+        return False
+    with contextlib.suppress(ProcessLookupError, PermissionError):
+        os.killpg(
+            child.pid, signal.SIGKILL
+        )  # the child when it is late, and whatever it left running
+    if late:
+        _, status = os.waitpid(child.pid, 0)
+    os.close(child.pipe)
+    done[child.index] = child.frame | _result(child.received, status, late)
+    return True
+
+
+def _result(received: bytes, status: int, late: bool) -> dict[str, Any]:
+    with contextlib.suppress(ValueError):
+        return json.loads(received)
+    if late or (os.WIFSIGNALED(status) and os.WTERMSIG(status) == signal.SIGXCPU):
+        return {"message": "It was stopped because it took too long: is there an endless loop?"}
+    if os.WIFSIGNALED(status):
+        return {"message": f"Its process was ended by {signal.Signals(os.WTERMSIG(status)).name}."}
+    return {
+        "message": f"Its process ended by itself (exit code {os.waitstatus_to_exitcode(status)})."
+    }
+
+
+def _child(
+    name: str,
+    path: str,
+    notebook: Mapping[str, Any],
+    namespace: dict[str, Any],
+    seconds: float,
+    pipe: int,
+) -> NoReturn:
+    try:
+        apart()
+        _limit(seconds)
+        result = judge_answer(name, path, notebook, namespace)
+        os.write(pipe, json.dumps(result).encode()[:LONGEST_RESULT])
+    finally:
+        os._exit(0)
+
+
+def _limit(seconds: float) -> None:
+    cpu = int(time.process_time() + seconds + 1)
+    resource.setrlimit(resource.RLIMIT_CPU, (cpu, cpu + 1))
+    with open("/proc/self/statm") as file:
+        size = int(file.read().split()[0]) * resource.getpagesize()
+    resource.setrlimit(resource.RLIMIT_AS, (size + EXTRA_MEMORY, size + EXTRA_MEMORY))
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+
+
+def judge_answer(
+    name: str, path: str, notebook: Mapping[str, Any], namespace: dict[str, Any]
+) -> dict[str, Any]:
+    """Judge one answer file in ``namespace``, which holds the notebook's imports.
+
+    Earlier exercises come from the model answers, or from the file where it defines them; when the
+    file does, the answer is judged with both and the better result counts.
+    """
+    earlier = []
+    for exercise in notebook["exercises"]:
+        if exercise["name"] == name:
+            break
+        exec(compile(exercise["answer"], f"<{exercise['name']}>", "exec"), namespace)
+        earlier.append(exercise["name"])
+    models = {key: namespace[key] for key in earlier}
+    try:
+        with open(path, encoding="utf-8") as file:
+            exec(compile(file.read(), path, "exec"), namespace)
+    except NotImplementedError as error:
+        return {"status": "not attempted", "message": f"{name}: not attempted yet. {error}".strip()}
+    except BaseException as error:
+        return _wrong(f"{name}: the answer could not be run.\n  {type(error).__name__}: {error}")
+    if name not in namespace:
+        return _wrong(f"{name}: the answer does not define it.")
+    result = checked(exercise, namespace)
+    if result["status"] != "right" and any(namespace[k] is not v for k, v in models.items()):
+        namespace |= models
+        followed = checked(exercise, namespace)
+        if followed["points"] > result["points"]:
+            result = followed
+    del result["parts"]
+    return result
+
+
+def _wrong(message: str) -> dict[str, Any]:
+    return {"status": "wrong", "points": 0, "message": message}
+
+
+def _execute(cell: str, label: str, namespace: dict[str, Any]) -> None:
+    exec(compile(cell, label, "exec"), namespace)
+
+
+def checked(
+    exercise: Mapping[str, Any],
+    namespace: dict[str, Any],
+    run: Callable[[str, str, dict[str, Any]], None] = _execute,
+) -> dict[str, Any]:
+    """Run the check cells of an exercise, visible and hidden parts, and add up their points."""
+    checks = importlib.import_module("course_utils.checks")  # at hand since the worker started
+    parts: dict[str, dict[str, Any]] = {}
+    for key, cell in exercise["checks"].items():
+        status, message = "right", ""
+        try:
+            run(cell, f"<{key}>", namespace)
+        except checks.NotAttempted as error:
+            status, message = "not attempted", str(error)
+        except checks.CheckFailed as error:
+            status, message = "wrong", str(error)
+        except BaseException as error:  # a name that is missing, an exit, a check that was broken
+            status, message = "wrong", f"{exercise['name']}: {type(error).__name__}: {error}"
+        points = exercise["points"][key] if status == "right" else 0
+        parts[key] = {"status": status, "points": points, "message": message}
+    return merged(parts)
+
+
+def merged(parts: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
+    """Outcome of a whole exercise from those of its check cells."""
+    statuses = {part["status"] for part in parts.values()}
+    points = sum(part["points"] for part in parts.values())
+    return {
+        "status": statuses.pop() if len(statuses) == 1 else "wrong",
+        "points": int(points) if points == int(points) else points,
+        "message": next((p["message"] for p in parts.values() if p["message"]), ""),
+        "parts": dict(parts),
+    }
+
+
+if __name__ == "__main__":
+    main()

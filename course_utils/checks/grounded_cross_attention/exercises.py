@@ -1,0 +1,421 @@
+"""Visible checks of notebook 02: grounded cross-attention."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from typing import Any
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from course_utils.checks.calls import call
+from course_utils.checks.compare import same
+from course_utils.checks.core import require
+from course_utils.checks.grounded_cross_attention.cross_attention import (
+    attend,
+    attention_by_hand,
+    exact_attention,
+    gradients_arrive,
+    random_normal,
+    redraw,
+    refuses,
+    refuses_heads,
+)
+from course_utils.checks.grounded_cross_attention.report_loss import (
+    WORKED_LOSS,
+    loss_case,
+    loss_example,
+    loss_gradients,
+    loss_parts,
+)
+from course_utils.checks.grounded_cross_attention.toy_readers import (
+    ScriptedReader,
+    ToyReader,
+    leak_case,
+    same_reports,
+    scripts_to_images,
+)
+from course_utils.checks.notebook import Notebook
+
+__all__ = [
+    "LOSS_PARTS",
+    "NOTEBOOK",
+    "ScriptedReader",
+    "ToyReader",
+    "attention_by_hand",
+    "causal_mask",
+    "compute_loss",
+    "exact_attention",
+    "gradients_arrive",
+    "greedy_decode",
+    "grounding_iou",
+    "label_leak",
+    "leak_case",
+    "loss_case",
+    "loss_example",
+    "loss_parts",
+    "patchify",
+    "pointing_game",
+    "python_float",
+    "redraw",
+    "refuses_heads",
+    "refuses_image",
+    "same_reports",
+    "scripts_to_images",
+    "summary",
+]
+
+NOTEBOOK = Notebook("02_grounded_cross_attention", written=5)
+LOSS_PARTS = ("cross_entropy", "grounding", "entropy", "total")
+
+
+# --------------------------------------------------------------------------------------- patchify
+
+
+@NOTEBOOK.exercise(points=4)
+def patchify(answer: Callable[..., Tensor]) -> str:
+    """Compare with `torch.nn.functional.unfold`."""
+    images = random_normal(2, 3, 8, 12)
+    want = F.unfold(images, 4, stride=4).transpose(1, 2)  # (B, N, C*P*P)
+    by_column = F.unfold(images.transpose(2, 3), 4, stride=4).transpose(1, 2)
+    inside = by_column.reshape(2, 6, 3, 4, 4).transpose(3, 4).reshape(2, 6, 48)
+    blocks = want.reshape(2, 6, 3, 4, 4)
+    same(
+        call(answer, images, 4),
+        want,
+        "the patches",
+        mistakes={
+            "the images were reshaped without cutting them: a patch is a square, not a stretch of "
+            "memory": images.reshape(2, 6, 48),
+            "patches run from top to bottom first; go left to right, then down": inside,
+            "inside a patch the channels come last; the order is (C, row, column)": blocks.permute(
+                0, 1, 3, 4, 2
+            ).reshape(2, 6, 48),
+            "rows and columns are swapped inside each patch": blocks.transpose(3, 4).reshape(
+                2, 6, 48
+            ),
+        },
+    )
+    whole = random_normal(1, 1, 5, 5, seed=1, dtype=torch.float64)
+    same(call(answer, whole, 5), whole.reshape(1, 1, 25), "one patch that is the whole image")
+    strided = random_normal(2, 6, 4, 3, seed=2).permute(0, 3, 1, 2)
+    same(
+        call(answer, strided, 2),
+        F.unfold(strided, 2, stride=2).transpose(1, 2),
+        "the patches of a non-contiguous image",
+    )
+    refuses_image(answer, 10, 12, 4)
+    refuses_image(answer, 12, 10, 4)
+    return "row-major order, channels, images that are not square, float32 and float64, the error"
+
+
+def refuses_image(answer: Callable[..., Tensor], height: int, width: int, patch_size: int) -> None:
+    """Fail unless the answer raises a `ValueError` that names both sides and the patch size."""
+    images = torch.zeros(1, 1, height, width)
+    case = f"an image of {height} x {width} with patch_size={patch_size}"
+    refuses(
+        lambda: answer(images, patch_size),
+        case,
+        {
+            "H": rf"(?<!\d){height}(?!\d)|height|\bh\b",
+            "W": rf"(?<!\d){width}(?!\d)|width|\bw\b",
+            "patch_size": rf"(?<!\d){patch_size}(?!\d)|patch",
+        },
+        "test H and W each with `% patch_size`; H*W alone hides a side that does not fit",
+    )
+
+
+# --------------------------------------------------------------------------------- CrossAttention
+
+
+@NOTEBOOK.exercise(points=6, forbids=("MultiHeadAttention", "DecoderBlock"))
+def CrossAttention(answer: type[nn.Module]) -> str:
+    """Check values with known parameters, and properties with random ones."""
+    exact_attention(answer, 16, 2, dtype=torch.float64)
+    exact_attention(answer, 12, 3, dtype=torch.float32, seed=4)
+    module = call(answer, 16, 4)
+    text, image = random_normal(2, 3, 16), random_normal(2, 5, 16, seed=1)
+    redraw(module)
+    mask = torch.rand(3, 5, generator=torch.Generator().manual_seed(0)) > 0.4
+    mask[1] = False  # one query may look at nothing
+    attention_by_hand(module, text, image, 4, mask)
+    attention_by_hand(module, text, image, 4)
+    out, weights = attend(module, text, image, 4)
+    order = torch.tensor([3, 0, 4, 1, 2])
+    moved, moved_weights = attend(module, text, image[:, order], 4)
+    same(moved, out, "the output after shuffling the patches", rtol=1e-3, atol=1e-5)
+    same(moved_weights, weights[..., order], "the weights after shuffling the patches", atol=1e-5)
+    changed = text.clone()
+    changed[:, 0] += 1
+    after = attend(module, changed, image, 4)[0]
+    same(
+        after[:, 1:],
+        out[:, 1:],
+        "the output of the other words after one word changed",
+        rtol=1e-3,
+        atol=1e-5,
+    )
+    gradients_arrive(module, text, image, mask)
+    refuses_heads(answer, 10, 4)
+    return "scale, four projections with bias, masks, gradients, both dtypes, the error"
+
+
+# ------------------------------------------------------------------------------------ causal_mask
+
+
+@NOTEBOOK.exercise(points=2, forbids=("causal_mask",))
+def causal_mask(answer: Callable[..., Tensor]) -> str:
+    """Compare with `torch.tril` and with torch's own decoder mask."""
+    for length in (4, 1):
+        got = call(answer, length)
+        want = nn.Transformer.generate_square_subsequent_mask(length)[None, None] == 0
+        same(
+            got,
+            want,
+            f"the mask for length {length}",
+            mistakes={
+                "True and False are swapped: True means *may attend*": ~want,
+                "it is mirrored: position t attends to 0..t, the past and itself": want.mT,
+                "position t may attend to itself as well": want.tril(-1),
+                "the shape is (1, 1, T, T), so that it broadcasts over batch and heads": want[0, 0],
+            },
+        )
+    require(got.device.type == "cpu", f"Without device the mask is on {got.device}, wanted cpu.")
+    same(call(answer, 3, torch.device("cpu")), torch.ones(1, 1, 3, 3).tril().bool(), "the mask")
+    return "shape, bool, values for lengths 1 and 4, the device argument"
+
+
+# ------------------------------------------------------------------------------------- label_leak
+
+
+@NOTEBOOK.exercise(points=6)
+def label_leak(answer: Callable[..., bool]) -> str:
+    """Judge small models that look ahead in known places, or nowhere."""
+    leak_case(
+        answer,
+        ToyReader(dropout=0.5).train(),
+        False,
+        "A model that looks at tokens 0..t only",
+        "compare position t only with changes at s > t, in evaluation mode",
+    )
+    everywhere = {(t, s): 0.5 for t in range(6) for s in range(t + 1, 6)}
+    leak_case(
+        answer,
+        ToyReader(everywhere).train(),
+        True,
+        "A model without a causal mask",
+        "replace a later token by another word and compare the logits before it",
+    )
+    leak_case(
+        answer,
+        ToyReader({(0, 1): 0.5}).eval(),
+        True,
+        "A model in which only position 0 sees token 1",
+        "try every later token, not only the last one",
+    )
+    leak_case(
+        answer,
+        ToyReader({(0, 5): 0.5}).eval(),
+        True,
+        "A model in which only position 0 sees token 5",
+        "compare all earlier positions, not only the one just before",
+    )
+    leak_case(
+        answer,
+        ToyReader({(2, 3): 0.5}, only_report=1.0).eval(),
+        True,
+        "A model that looks ahead in the third report only",
+        "look at every report of the batch",
+    )
+    one = torch.tensor([[3], [1]])
+    leak_case(
+        answer,
+        ToyReader(everywhere),
+        False,
+        "Reports of one token",
+        "there is no later token",
+        tokens=one,
+    )
+    return (
+        "a causal model with dropout, leaks in one place or one report, T = 1, mode, no gradients"
+    )
+
+
+# ----------------------------------------------------------------------------------- compute_loss
+
+
+@NOTEBOOK.exercise(points=dict(zip(LOSS_PARTS, (3, 4, 2, 1), strict=True)))
+def compute_loss(answer: Callable[..., Any], part: str) -> str:
+    """Compare one part with a worked example, in both precisions, and look where gradients go."""
+    require(part in LOSS_PARTS, f"part must be one of {LOSS_PARTS}, got {part!r}")
+    for dtype in (torch.float32, torch.float64):
+        batch = loss_example(dtype)
+        logits, weights = batch["logits"].requires_grad_(), batch["attn_weights"]
+        weights = [w.requires_grad_() for w in weights]
+        inputs = (logits, batch["token_ids"], weights, batch["finding_masks"])
+        losses = loss_parts(call(answer, *inputs, lambda_ground=1.0, lambda_entropy=1.0), dtype)
+        value = losses[("total", "cross_entropy", "grounding", "entropy").index(part)]
+        right, *mistakes = WORKED_LOSS[part].items()
+        same(
+            value,
+            torch.tensor(right[1], dtype=dtype),
+            right[0],
+            rtol=1e-4,
+            atol=1e-5,
+            mistakes={words: torch.tensor(number, dtype=dtype) for words, number in mistakes},
+        )
+        loss_gradients(value, logits, weights, part)
+    if part == "total":
+        batch = loss_example()
+        value = loss_parts(call(answer, *batch.values()), torch.float32)[0]
+        want = sum(
+            factor * next(iter(WORKED_LOSS[name].values()))
+            for name, factor in zip(LOSS_PARTS, (1.0, 0.1, 0.01), strict=False)
+        )
+        same(value, torch.tensor(want), "the total with the default lambdas", rtol=1e-4, atol=1e-5)
+    return "a worked batch in float32 and float64, and the way the gradient takes"
+
+
+# ---------------------------------------------------------------------------------- greedy_decode
+
+
+@NOTEBOOK.exercise(points=6)
+def greedy_decode(answer: Callable[..., Tensor]) -> str:
+    """Decode a model that says what its image holds, and nonsense after a wrong prefix."""
+    scripts = [
+        [1, 5, 2, 9, 9, 9, 9, 9, 9],
+        [1, 4, 6, 7, 8, 2, 9, 9, 9],
+        [1, 3, 3, 4, 4, 5, 5, 6, 6],
+    ]
+    want = [[1, 5, 2], [1, 4, 6, 7, 8, 2], [1, 3, 3, 4, 4, 5, 5, 6]]
+    same_reports(answer, ScriptedReader().eval(), scripts, want, 8)
+    same_reports(answer, ScriptedReader(dropout=0.5).train(), scripts, want, 8)
+    same_reports(answer, ScriptedReader().eval(), scripts[:2], want[:2], 8)
+    same_reports(answer, ScriptedReader().eval(), scripts, [[1], [1], [1]], 1)
+    return "rows that end early, late and never, padding after eos, mode, no gradients, max_len = 1"
+
+
+# ------------------------------------------------------------------- pointing_game, grounding_iou
+
+
+def python_float(value: Any, what: str) -> float:
+    """Fail unless the value is a Python float (NumPy's float64 is one)."""
+    require(
+        isinstance(value, float),
+        f"Expected {what} as a Python float, got {type(value).__name__}.",
+        "`float(...)` or `.item()` turns a 0-d tensor into a number"
+        if isinstance(value, Tensor)
+        else None,
+    )
+    return value
+
+
+@NOTEBOOK.exercise(points=4)
+def pointing_game(answer: Callable[..., float]) -> str:
+    """Worked examples."""
+    weights = torch.tensor(
+        [
+            [[0.1, 0.6, 0.3, 0.0], [0.7, 0.1, 0.1, 0.1], [0.2, 0.2, 0.5, 0.1]],
+            [[0.4, 0.3, 0.2, 0.1], [0.1, 0.2, 0.3, 0.4], [0.25, 0.3, 0.25, 0.2]],
+        ]
+    )
+    masks = torch.zeros(2, 3, 4, dtype=torch.bool)
+    masks[0, 0, 1] = masks[0, 1, 1] = masks[0, 2, 0] = masks[0, 2, 2] = masks[1, 1, 3] = True
+    mistakes = {
+        "tokens without a mask are counted; they have nothing to point at": 3 / 6,
+        "the mean was taken per report first; it is one mean over all tokens with a mask": (
+            2 / 3 + 1
+        )
+        / 2,
+        "the score is the attention inside the mask; count hits of the top patch": 1.8 / 4,
+        "row t of weights is already aligned with row t of masks: do not shift here": 0.0,
+    }
+    for dtype in (torch.float32, torch.float64):
+        for kind in (torch.bool, dtype):
+            got = call(answer, weights.to(dtype), masks.to(kind))
+            same(
+                python_float(got, "the score"),
+                3 / 4,
+                "the score (hits at 3 of 4 tokens)",
+                mistakes=mistakes,
+            )
+    faint = masks.float() * 0.2
+    same(
+        call(answer, weights, faint),
+        3 / 4,
+        "the score with masks that hold 0.2",
+        mistakes={"an entry above 0 belongs to the mask, also when it is below 0.5 or 1": 0.0},
+    )
+    same(
+        call(answer, weights * torch.tensor([[[3.0], [0.5], [9.0]]]), masks),
+        3 / 4,
+        "the score when rows do not sum to one",
+    )
+    got = python_float(call(answer, weights, torch.zeros_like(masks)), "the score without any mask")
+    require(math.isnan(got), f"Expected nan when no token has a mask, got {got}.")
+    return "hits and misses, tokens without mask, bool and float masks, any scale, nan"
+
+
+@NOTEBOOK.exercise(points=5)
+def grounding_iou(answer: Callable[..., float]) -> str:
+    """Worked examples."""
+    weights = torch.tensor(
+        [[[0.05, 0.5, 0.3, 0.15], [0.7, 0.1, 0.1, 0.1]], [[0.0, 0.2, 0.0, 0.8]] * 2]
+    )
+    masks = torch.zeros(2, 2, 4, dtype=torch.bool)
+    masks[0, 0, 1] = masks[0, 0, 2] = masks[1, 0, 3] = True
+    masks[1, 1, :3] = True
+    # keep = 0.9: sets {1, 2, 3}, -, {1, 3}, {1, 3}; overlap over union 2/3, -, 1/2, 1/4
+    want = (2 / 3 + 1 / 2 + 1 / 4) / 3
+    mistakes = {
+        "tokens without a mask are counted": 3 * want / 4,
+        "the patch that carries the sum across `keep` belongs to the set": 2 / 3,
+        "all patches were taken together; the score is a mean of one IoU per token": 4 / 9,
+        "twice the overlap over the sum of sizes is Dice; IoU divides by the union": 28 / 45,
+        "overlap is divided by the set alone, not by the union": 5 / 9,
+        "overlap is divided by the mask alone, not by the union": 7 / 9,
+        "the mean was taken per report first": (2 / 3 + 3 / 8) / 2,
+    }
+    for dtype in (torch.float32, torch.float64):
+        for kind in (torch.bool, dtype):
+            got = call(answer, weights.to(dtype), masks.to(kind))
+            same(python_float(got, "the score"), want, "the score", mistakes=mistakes, rtol=1e-5)
+    same(
+        call(answer, weights * 5, masks, keep=0.9),
+        want,
+        "the score when rows sum to 5",
+        rtol=1e-5,
+        mistakes={"`keep` is a share of the row's own sum": 0.5},
+    )
+    for dtype in (torch.float32, torch.float64):
+        one = torch.tensor([[[0.325, 0.25, 0.225, 0.15, 0.05]]], dtype=dtype)
+        mask = torch.tensor([[[True, True, True, False, False]]])
+        same(
+            call(answer, one, mask, keep=0.8),
+            1.0,
+            "the score for attention 0.325, 0.25, 0.225, 0.15, 0.05 and keep 0.8",
+            mistakes={"three patches hold 0.8 but for rounding: allow 1e-6": 3 / 4},
+        )
+        same(call(answer, one, mask, 0.5), 2 / 3, "the same with keep 0.5", rtol=1e-5)
+    dyadic = torch.tensor([[[0.5, 0.0, 0.25, 0.25]]])
+    full = torch.tensor([[[True, False, True, True]]])
+    same(
+        call(answer, dyadic, full, keep=1.0),
+        1.0,
+        "the score with keep = 1",
+        mistakes={"a patch without attention is never needed": 3 / 4},
+    )
+    same(
+        call(answer, torch.zeros(1, 1, 4), full),
+        0.0,
+        "the score of a row without attention",
+        mistakes={"a row without attention holds no patch, so its IoU is 0": 1 / 3},
+    )
+    got = python_float(call(answer, weights, torch.zeros_like(masks)), "the score without any mask")
+    require(math.isnan(got), f"Expected nan when no token has a mask, got {got}.")
+    return "sets of different size, keep 0.5, 0.9 and 1, rows of any sum, empty rows, nan"
+
+
+summary = NOTEBOOK.summary

@@ -1,0 +1,29 @@
+"""Synthetic ECGs with their true R-peaks, and real records read the same way."""
+
+from course_utils.data.ecg.ecg import (
+    ECG,
+    LEADS,
+    NOISE_PRESETS,
+    RATE_RANGES,
+    RHYTHMS,
+    WAVES,
+    make_ecg,
+    score_r_peaks,
+)
+from course_utils.data.ecg.records import (
+    BEAT_SYMBOLS,
+    read_record,
+)
+
+__all__ = [
+    "BEAT_SYMBOLS",
+    "ECG",
+    "LEADS",
+    "NOISE_PRESETS",
+    "RATE_RANGES",
+    "RHYTHMS",
+    "WAVES",
+    "make_ecg",
+    "read_record",
+    "score_r_peaks",
+]

@@ -1,0 +1,43 @@
+"""Chest-film phantoms with pixel-true findings, and the reports that describe them."""
+
+from course_utils.data.radiology.films import (
+    BOS_ID,
+    EOS_ID,
+    KINDS,
+    MAX_REPORT_LENGTH,
+    PAD_ID,
+    SIDES,
+    SIZES,
+    UNK_ID,
+    VOCABULARY,
+    ZONES,
+    ChestFilms,
+    blind_scores,
+    decode_report,
+    encode_report,
+    make_chest_films,
+    parse_report,
+    report_scores,
+    token_patch_masks,
+)
+
+__all__ = [
+    "BOS_ID",
+    "EOS_ID",
+    "KINDS",
+    "MAX_REPORT_LENGTH",
+    "PAD_ID",
+    "SIDES",
+    "SIZES",
+    "UNK_ID",
+    "VOCABULARY",
+    "ZONES",
+    "ChestFilms",
+    "blind_scores",
+    "decode_report",
+    "encode_report",
+    "make_chest_films",
+    "parse_report",
+    "report_scores",
+    "token_patch_masks",
+]

@@ -1,0 +1,40 @@
+"""Judge many honest submissions and say whether any was flagged or lost a point.
+
+``python tests/classroom/honest.py --count 60 --exercises 3``: each submission combines right
+answers of all styles with cells as students add them, and is judged on that many exercises, drawn
+at random, in a box of its own.
+"""
+
+import argparse
+import random
+import sys
+import time
+
+from test_submission import NAME, ROOT, SOURCE, honest_notebooks
+
+from classroom.judging.judge import Judge
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--count", type=int, default=60)
+    parser.add_argument("--exercises", type=int, default=len(SOURCE.exercises))
+    options = parser.parse_args()
+    pick, bad, begin = random.Random(4), 0, time.monotonic()
+    with Judge(ROOT, NAME) as judge:
+        for number, notebook in enumerate(honest_notebooks(options.count)):
+            names = pick.sample(list(SOURCE.exercises), options.exercises)
+            result = judge.judge_cells(notebook, names)
+            lost = {
+                n: r["message"] for n, r in result["exercises"].items() if r["status"] != "right"
+            }
+            if result["status"] != "graded" or lost:
+                bad += 1
+                print(number, result["status"], result["reason"], lost, flush=True)
+    print(f"{options.count} honest submissions, {bad} flagged or short of points,", end=" ")
+    print(f"{time.monotonic() - begin:.0f} s")
+    return bad > 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
