@@ -100,7 +100,7 @@ def _collect(options: argparse.Namespace) -> int:
 
 
 def _repair(options: argparse.Namespace) -> int:
-    from classroom.intake.repair import describe, repair_all
+    from classroom.intake.repair_all import describe, repair_all
 
     root, workspace = _places(options)
     print(describe(repair_all(root, workspace, options.assignment)))
@@ -128,7 +128,7 @@ def _autograde(options: argparse.Namespace) -> int:
 
 def summary(results: Sequence[dict[str, Any]]) -> str:
     """Say in one paragraph what came out."""
-    from classroom.gradebook.autograde import undecided
+    from classroom.gradebook.results import undecided
 
     status = Counter(r["status"] for r in results)
     points = [

@@ -17,8 +17,8 @@ from urllib.parse import quote
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from classroom.files import write_whole
-from classroom.gradebook.autograde import read_results, read_submissions, undecided
 from classroom.gradebook.export import grade_rows
+from classroom.gradebook.results import read_results, read_submissions, undecided
 from classroom.gradebook.workspace import Class
 
 __all__ = ["class_report", "common_mistakes", "exercise_rows", "render"]

@@ -17,8 +17,9 @@ from conftest import NAME, ROOT
 
 from classroom.authoring.preprocessors import InjectResults, bounded
 from classroom.authoring.source import read_source
-from classroom.gradebook.autograde import autograde, read_results, read_submissions
+from classroom.gradebook.autograde import autograde
 from classroom.gradebook.feedback import feedback
+from classroom.gradebook.results import read_results, read_submissions
 from classroom.gradebook.workspace import Class, note
 
 FIRST, SECOND = "scaled_dot_product_attention", "MultiHeadSelfAttention"
@@ -362,7 +363,7 @@ def test_any_scheduler_can_be_used(tmp_path, release, scheduler):
 
 
 def test_a_scheduler_without_workers_or_none_at_all(tmp_path, release, scheduler, monkeypatch):
-    monkeypatch.setattr("classroom.gradebook.autograde.PATIENCE", 2.0)
+    monkeypatch.setattr("classroom.gradebook.cluster.PATIENCE", 2.0)
     put(tmp_path, "ann", NAME, canned_notebook(release, outcomes=None))
     with pytest.raises(RuntimeError, match="has no worker"):
         grade(tmp_path, scheduler=scheduler(0))

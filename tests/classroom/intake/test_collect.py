@@ -11,7 +11,8 @@ import pytest
 
 from classroom.intake import archives
 from classroom.intake.collect import collect, describe
-from classroom.intake.students import copy_number, owners, plain_name
+from classroom.intake.platforms import copy_number, plain_name
+from classroom.intake.students import owners
 
 ROOT = Path(__file__).resolve().parents[3]
 NAME, OTHER = "01_self_attention", "02_grounded_cross_attention"

@@ -15,7 +15,8 @@ from damage import DAMAGES, combination, damage, filled, grade_id
 from classroom.authoring.source import read_source
 from classroom.intake.answers import normal
 from classroom.intake.reading import NotANotebook
-from classroom.intake.repair import repair_all, repair_bytes, repair_notebook
+from classroom.intake.repair import repair_bytes, repair_notebook
+from classroom.intake.repair_all import repair_all
 
 ROOT = Path(__file__).resolve().parents[3]
 NAMES = ["01_self_attention", "02_grounded_cross_attention", "05_icu_mortality"]
@@ -377,6 +378,6 @@ def test_an_unknown_assignment_is_refused(tmp_path):
 
 
 def test_torch_is_not_imported():
-    code = "import classroom.intake.repair, classroom.intake.collect, sys; "
+    code = "import classroom.intake.repair_all, classroom.intake.collect, sys; "
     code += "sys.exit('torch' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], cwd=ROOT).returncode == 0
