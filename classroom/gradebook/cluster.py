@@ -10,6 +10,7 @@ import contextlib
 import json
 import os
 import tempfile
+import uuid
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -91,7 +92,7 @@ def judge_all(
     make_judge: MakeJudge | None,
     progress: bool,
 ) -> Iterator[tuple[Submission, dict[str, Any]]]:
-    from distributed import as_completed
+    from distributed import KilledWorker, as_completed, wait
 
     common = (str(root), assignment, options, make_judge)
     hosts = {w["host"]: address for address, w in client.scheduler_info(-1)["workers"].items()}
@@ -102,24 +103,42 @@ def judge_all(
         ]
         client.gather(gates)  # raises what a gate raised
         bar.set_description(assignment)
-        tasks = {
-            client.submit(
-                _judge,
-                s.notebook.read_text(encoding="utf-8", errors="replace"),
-                *common,
-                key=f"{s.student}-{s.fingerprint('')[:12]}",
-                pure=False,
-            ): s
-            for s in waiting
-            if s.notebook
-        }
-        for future in as_completed(tasks):
-            submission = tasks[future]
+
+        def start(s: Submission) -> Any:
+            assert s.notebook is not None
+            text = s.notebook.read_text(encoding="utf-8", errors="replace")
+            return client.submit(_judge, text, *common, key=_key(s), pure=False)
+
+        def end(future: Any, s: Submission) -> tuple[Submission, dict[str, Any]]:
             result = _outcome(future, assignment)
             future.release()
-            bar.set_postfix_str(f"{submission.student}: {result['status']}"[:40])
+            bar.set_postfix_str(f"{s.student}: {result['status']}"[:40])
             bar.update()
-            yield submission, result
+            return s, result
+
+        tasks = {start(s): s for s in waiting if s.notebook}
+        alone = []
+        for future in as_completed(tasks):
+            if future.status == "error" and isinstance(_error(future), KilledWorker):
+                alone.append(tasks[future])  # its own doing, or its neighbour's?
+                future.release()
+            else:
+                yield end(future, tasks[future])
+        for s in alone:
+            future = start(s)
+            wait([future])
+            yield end(future, s)
+
+
+def _key(submission: Submission) -> str:
+    return f"{submission.student}-{submission.fingerprint('')[:12]}-{uuid.uuid4().hex[:6]}"
+
+
+def _error(future: Any) -> BaseException:
+    try:
+        return future.exception()
+    except Exception as broken:  # what the task raised cannot even be read here
+        return broken
 
 
 def _outcome(future: Any, assignment: str) -> dict[str, Any]:
@@ -127,8 +146,8 @@ def _outcome(future: Any, assignment: str) -> dict[str, Any]:
     try:
         if future.status == "finished":
             return checked(assignment, future.result())
-        error = future.exception()
-    except Exception as broken:  # what the task raised cannot even be read here
+        error = _error(future)
+    except Exception as broken:  # nor what it returned
         error = broken
     words = f"{type(error).__name__}: {one_line(error)}"  # ours, not the student's
     reason = f"Grading broke down and will be tried again: {words}"
@@ -171,6 +190,9 @@ def _judge(text: str, *common: Any) -> dict[str, Any]:
         path.write_text(text, encoding="utf-8")
         try:
             return judge.judge(path)
+        except SystemExit as error:
+            _close_judges()
+            raise RuntimeError(f"the judge ended itself: {one_line(error)}") from None
         except Exception:
             _close_judges()  # the next submission gets a new one
             raise

@@ -208,12 +208,20 @@ def hostile(kind):
         "raises without words": NoWords(),
         "exits": SystemExit(3),
     }
+    if kind == "kills its process":
+        os._exit(9)
     raise errors[kind]
 
 
 KINDS = ["surrogate", "markup", "flagged surrogate", "numbers", "nothing", "half"]
 KINDS += ["unknown exercise", "raises surrogate", "raises group", "raises memory"]
-KINDS += ["raises recursion", "raises unpicklable", "raises without words", "exits"]
+KINDS += [
+    "raises recursion",
+    "raises unpicklable",
+    "raises without words",
+    "exits",
+    "kills its process",
+]
 
 
 class HostileJudge(CannedJudge):
