@@ -152,6 +152,7 @@ class _Recorder:
             "student": submission.student,
             "repairs": submission.repairs,
             "remarks": submission.remarks,
+            "readable": submission.notebook is not None,
             "fingerprint": submission.fingerprint(self.checks) if complete else "",
         }
         where = self.klass.workspace, submission.student, self.assignment

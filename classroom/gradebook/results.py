@@ -20,6 +20,7 @@ __all__ = [
     "read_results",
     "read_submissions",
     "undecided",
+    "unreadable",
     "write_result",
 ]
 
@@ -110,6 +111,12 @@ def read_results(workspace: Path, assignment: str) -> dict[str, dict[str, Any]]:
             continue
         found[path.parent.name] = result
     return found
+
+
+def unreadable(workspace: Path, assignment: str) -> set[str]:
+    """Students whose file holds no answers that a person could grade."""
+    results = read_results(workspace, assignment).items()
+    return {student for student, result in results if not result.get("readable", True)}
 
 
 def undecided(result: Mapping[str, Any]) -> dict[str, str]:

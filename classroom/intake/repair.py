@@ -7,6 +7,7 @@ submission it takes the answers, and the cells that the student added. Nothing i
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -92,7 +93,8 @@ class _Repair:
         self.flags += odd_metadata(self.cells, self.release, self.content.extra)
         notebook = build(self.release, self.cells, self.found, self.content)
         nbformat.validate(notebook)
-        return Repaired(notebook, _once(self.repairs), _once(self.flags))
+        repairs = _once_for_all(self.repairs, list(self.release.marks))
+        return Repaired(notebook, repairs, list(dict.fromkeys(self.flags)))
 
     # ---- answers
 
@@ -196,5 +198,15 @@ def _names(text: str) -> set[str]:
     return {n for s in statements(text) or [] for n in s.names}
 
 
-def _once(sentences: list[str]) -> list[str]:
-    return list(dict.fromkeys(sentences))
+def _once_for_all(sentences: list[str], names: list[str]) -> list[str]:
+    """Sentences that differ only in the exercise's name become one that lists the others."""
+    pattern = re.compile(rf"\b(?:{'|'.join(map(re.escape, names)) or 'no name'})\b")
+    found: dict[str, tuple[str, list[str]]] = {}
+    for sentence in sentences:
+        named = pattern.findall(sentence)
+        first, others = found.setdefault(pattern.sub("#", sentence), (sentence, []))
+        if sentence != first:
+            others += [name for name in named if name not in others]
+    return [
+        f"{one} (so too: {', '.join(others)})" if others else one for one, others in found.values()
+    ]
