@@ -5,6 +5,7 @@ VENV ?= .venv
 # CPU build of torch by default; `make TORCH=cuda ...` for NVIDIA GPUs.
 TORCH ?= cpu
 NB ?=
+EXERCISE ?=
 # Grading: make grade ASSIGNMENT=01_self_attention SUBMISSIONS=folder-or-zip
 WORKERS ?=
 SCHEDULER ?=
@@ -27,7 +28,7 @@ export MKL_NUM_THREADS ?= 1
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 .PHONY: help lab run test quick lint unit answers nbval notebooks solutions release bench env clean \
-  test-colab test-gpu sandbox grade demo-class
+  test-colab test-gpu sandbox grade demo-class mutants
 
 help: ## list the commands
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
@@ -61,6 +62,9 @@ unit: lint ## lint, then the fast tests
 answers: $(READY) ## judge every right and wrong answer by the checks
 	$(BIN)/python -m pytest tests/answers
 
+mutants: $(READY) ## judge small wrong changes of the model answers (NB=name EXERCISE=name), write docs/checks.md
+	$(BIN)/python tools/mutants.py $(NB) $(EXERCISE)
+
 nbval: $(READY) ## run all solutions with nbval on the device at hand
 	COURSE_STRICT=1 $(BIN)/python -m pytest --nbval-lax --nbval-current-env \
 	  --nbval-cell-timeout=1200 -p no:cacheprovider -n $(JOBS) --dist loadfile \
@@ -86,8 +90,8 @@ test-colab: $(READY) ## all solved releases under the package versions of Colab 
 test-gpu: ## nbval over all solutions on a GPU, with the torch of GPU_PYTHON (NB=name for one)
 	$(GPU_PYTHON) tools/test_gpu.py $(NB)
 
-bench: $(READY) ## measure the claims over seeds and the performance figures (SEEDS=n ONLY=name)
-	$(BIN)/python -m benchmarks $(if $(SEEDS),--seeds $(SEEDS)) $(if $(ONLY),--only $(ONLY))
+bench: $(READY) ## measure the claims over seeds and the performance figures (SEEDS=n ONLY=name NARROW=1)
+	$(BIN)/python -m benchmarks $(if $(SEEDS),--seeds $(SEEDS)) $(if $(ONLY),--only $(ONLY)) $(if $(NARROW),--narrow)
 
 grade: $(READY) sandbox ## grade a class (ASSIGNMENT=name SUBMISSIONS=folder-or-zip; WORKERS DB DUE ROSTER UNSAFE)
 	$(if $(and $(ASSIGNMENT),$(SUBMISSIONS)),,$(error say which: make grade ASSIGNMENT=name SUBMISSIONS=folder-or-zip))
