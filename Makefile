@@ -28,7 +28,7 @@ export MKL_NUM_THREADS ?= 1
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 .PHONY: help lab run test quick lint unit answers nbval notebooks solutions release bench env clean \
-  test-colab test-gpu sandbox grade demo-class mutants
+  test-colab test-gpu sandbox site doctor grade demo-class mutants
 
 help: ## list the commands
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
@@ -50,6 +50,12 @@ solutions: $(READY) ## build and execute the solution notebooks (or NB=name)
 release: $(READY) ## make the student notebooks (or NB=name), wheel, zip and tree in dist/ (REPO= REF=)
 	$(BIN)/python -m classroom release $(NB) \
 	  $(if $(REPO),--repo $(REPO)) $(if $(REF),--ref $(REF))
+
+doctor: ## check this machine for the course and for grading, with what to do
+	@$(if $(wildcard $(BIN)/python),$(BIN)/python,$(PYTHON)) tools/doctor.py
+
+site: $(READY) ## build the website of the releases in build/site/html (REPO=owner/name REF=v1 for Colab)
+	$(BIN)/python -m classroom site $(if $(REPO),--repo $(REPO)) $(if $(REF),--ref $(REF))
 
 lint: $(READY) ## format, lint and types
 	$(BIN)/ruff format --check .

@@ -1,7 +1,7 @@
-"""Pictures that answer: where does this word look? Self-contained HTML, with a still picture beside it.
+"""Pictures that answer: where does this word look? Self-contained HTML beside a still picture.
 
-An explorer needs no network and no kernel, so it works in JupyterLab, VS Code, Colab and on a page.
-Where HTML is not shown, its still picture is.
+An explorer needs no network and no kernel, so it works in JupyterLab, VS Code, Colab and on a
+page. Where HTML is not shown, its still picture is.
 """
 
 from __future__ import annotations
