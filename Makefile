@@ -5,6 +5,7 @@ VENV ?= .venv
 # CPU build of torch by default; `make TORCH=cuda ...` for NVIDIA GPUs.
 TORCH ?= cpu
 NB ?=
+EXERCISE ?=
 # Grading: make grade ASSIGNMENT=01_self_attention SUBMISSIONS=folder-or-zip
 WORKERS ?=
 SCHEDULER ?=
@@ -27,7 +28,7 @@ export MKL_NUM_THREADS ?= 1
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 .PHONY: help lab run test quick lint unit answers nbval notebooks solutions release bench env clean \
-  test-colab test-gpu sandbox grade demo-class
+  test-colab test-gpu sandbox grade demo-class mutants
 
 help: ## list the commands
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
@@ -60,6 +61,9 @@ unit: lint ## lint, then the fast tests
 
 answers: $(READY) ## judge every right and wrong answer by the checks
 	$(BIN)/python -m pytest tests/answers
+
+mutants: $(READY) ## judge small wrong changes of the model answers (NB=name EXERCISE=name), write docs/checks.md
+	$(BIN)/python tools/mutants.py $(NB) $(EXERCISE)
 
 nbval: $(READY) ## run all solutions with nbval on the device at hand
 	COURSE_STRICT=1 $(BIN)/python -m pytest --nbval-lax --nbval-current-env \
