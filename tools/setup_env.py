@@ -23,9 +23,10 @@ OLDEST = (3, 11)
 NEWER = ("python3.13", "python3.12", "python3.11")
 PROGRESS = re.compile(r"(Resolved|Downloading|Downloaded|Building|Built|Prepared|Installed) ")
 NO_NETWORK = re.compile(
-    r"NewConnectionError|NameResolutionError|ConnectTimeout|Max retries exceeded|ReadTimeout|"
-    r"Could not connect|dns error|tcp connect|client error \(Connect\)|error sending request|"
-    r"operation timed out|Network is unreachable|network connectivity is disabled",
+    r"NewConnectionError|Max retries exceeded|dns error|tcp connect|error sending request|"
+    r"Temporary failure in name resolution|Name or service not known|Connection refused|"
+    r"No route to host|Network is unreachable|nodename nor servname|getaddrinfo failed|"
+    r"[\w ]*timed out",
     re.IGNORECASE,
 )
 NO_DISK = re.compile(r"No space left on device|os error 28|Errno 28|Disk quota exceeded")
@@ -91,28 +92,31 @@ def run(command, environment=None):
 
 def reason(said):
     """What an installer gave as its reason, in one line."""
-    rows = [re.sub(r"^[\s×╰─▶│├>]+", "", row).strip() for row in said.splitlines()]
-    rows = [row for row in rows if row and not PROGRESS.match(row)]
-    errors = [i for i, row in enumerate(rows) if row.lower().startswith("error")]
-    if any(rows[i].startswith("ERROR") for i in errors):  # pip marks each line
-        because = [
-            row for row in rows if re.search(r" depends on | requires |Requires-Python", row)
-        ]
-        rows = [rows[i] for i in errors] + because
-    elif errors:
+    conflict = re.search(r"The conflict is caused by:\n(.*?)\n\s*\n", said, re.DOTALL)  # pip's
+    rows = [re.sub(r"^[\s×╰─▶│├]+", "", row).strip() for row in said.splitlines()]
+    rows = [row for row in rows if row and not row.startswith(("hint:", "WARNING", "INFO"))]
+    errors = [place for place, row in enumerate(rows) if row.lower().startswith("error")]
+    if any(rows[place].startswith("ERROR") for place in errors):  # pip marks each line
+        rows = [rows[i] for i in errors if "ResolutionImpossible" not in rows[i]]
+    elif errors:  # what uv says after it
         rows = rows[errors[0] :]
-    rows = [row for row in rows if not row.startswith(("hint:", "WARNING"))]
-    words = " ".join(dict.fromkeys(re.sub(r"(?i)^(error|cause|caused by): *", "", r) for r in rows))
+    rows += [row.strip() for row in conflict[1].splitlines()] if conflict else []
+    rows = [re.sub(r"(?i)^(error|cause|caused by): *", "", row) for row in rows]
+    words = "; ".join(dict.fromkeys(row.rstrip(".:") for row in rows))
     words = re.sub(r"(https?://)[^/@\s]+@", r"\1", words)  # no password of an index
-    return words if len(words) <= 400 else f"{words[:400]} ..."
+    return words if len(words) <= 500 else f"{words[:500]} ..."
 
 
 def explain(name, said):
     """End with what is wrong, in one line."""
+    network = [match[0].strip() for match in NO_NETWORK.finditer(said)]
     if NO_DISK.search(said):
-        stop(f"the disk is full: {reason(said)}")
-    hint = " Is there a network?" if NO_NETWORK.search(said) else ""
-    stop(f"{name} could not install the packages: {reason(said).rstrip('.')}.{hint}")
+        what = "the disk is full."
+    elif network:
+        what = f"the package index was not reached ({network[-1]}). Is there a network?"
+    else:
+        what = "the packages could not be installed."
+    stop(f"{what} {name} says: {reason(said)}")
 
 
 def pinned(name):
@@ -195,7 +199,7 @@ def get_uv(python):
     status, said = run([*pip, "--retries", "1", pin])
     if not status:
         return uv
-    print(f"setup: no uv, so pip installs, which takes minutes: {reason(said)}", flush=True)
+    print(f"setup: without uv, pip takes minutes ({reason(said)})", flush=True)
     return None
 
 
