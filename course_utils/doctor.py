@@ -58,7 +58,7 @@ class Finding:
 
 
 def examine(folder: Path | str = ".", *, timeout: float = 3.0) -> Iterator[Finding]:
-    """Look at Python, packages, disk, memory, network, GPU and kernel.
+    """Look at Python, packages, memory, disk, network, GPU and kernel.
 
     Parameters
     ----------
@@ -69,6 +69,7 @@ def examine(folder: Path | str = ".", *, timeout: float = 3.0) -> Iterator[Findi
     """
     yield _python()
     yield from _packages()
+    yield _memory()
     yield _disk(Path(folder))
     yield _network(timeout)
     yield _gpu()
@@ -107,12 +108,19 @@ def _packages() -> Iterator[Finding]:
         else:
             good.append(f"{name} {found}")
     if good:
-        yield Finding("ok", "packages", ", ".join(good))
+        yield Finding("ok", "packages", f"{len(good)} of {len(PACKAGES)}: {', '.join(good[:3])}, …")
 
 
 def _parts(text: str) -> tuple[int, ...]:
     numbers = text.split("+")[0].split(".")
     return tuple(int("".join(c for c in part if c.isdigit()) or 0) for part in numbers[:3])
+
+
+def _memory() -> Finding:
+    if "SC_PHYS_PAGES" not in getattr(os, "sysconf_names", {}):
+        return Finding("note", "memory", "not told by this system")
+    found = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30
+    return Finding("ok", "memory", f"{found:.0f} GiB")
 
 
 def _disk(folder: Path) -> Finding:

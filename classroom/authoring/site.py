@@ -19,7 +19,7 @@ import nbformat
 from nbformat import NotebookNode
 
 from classroom.authoring.build import write_notebook
-from classroom.authoring.common_cells import colab_badge
+from classroom.authoring.common_cells import colab_address
 from classroom.authoring.publish import course_table
 from classroom.authoring.source import notebook_names, tags
 
@@ -106,7 +106,7 @@ def page_of(
             cell.metadata.mystnb = {"image": {"alt": alt[:400].replace('"', "'")}}
     links = f'<a href="../_static/notebooks/{name}.ipynb" download>Download the notebook</a>'
     if repo:
-        links = colab_badge(f"notebooks/{name}.ipynb", repo, ref) + " " + links
+        links = f"[Open in Colab]({colab_address(f'notebooks/{name}.ipynb', repo, ref)}) · {links}"
     title, _, rest = page.cells[0].source.partition("\n")
     page.cells[0].source = f"{title}\n\n{links}\n{rest}"
     page.metadata.pop("kernelspec", None)

@@ -38,6 +38,8 @@ html_theme = "sphinx_book_theme"
 html_title = project
 html_static_path = ["_static"]
 html_css_files = ["course.css"]
+html_context = {"default_mode": "auto"}
+html_show_search_summary = False  # it would fetch pages, which a folder cannot give
 html_copy_source = False
 html_show_sourcelink = False
 html_theme_options = {
@@ -45,5 +47,7 @@ html_theme_options = {
     "use_fullscreen_button": False,
     "show_toc_level": 2,
     "home_page_in_toc": True,
+    "navbar_persistent": [],
+    "primary_sidebar_end": [],
 }
 sys.path.insert(0, str(here))

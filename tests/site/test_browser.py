@@ -19,7 +19,7 @@ WORDS = ["patient", "denies", "chest", "pain", "but", "reports", "fever"]
 @pytest.mark.parametrize("name", [*PAGES, "notebooks/00_start_here", "notebooks/01_self_attention"])
 def test_a_page_loads_without_errors_and_fits(site, open_page, name, width):
     page = open_page(site / f"{name}.html", width)
-    assert page.locator("h1").first.is_visible()
+    assert page.locator("article h1").first.is_visible()
     assert page.evaluate("document.documentElement.scrollWidth") <= width
     assert page.evaluate("[...document.images].every(i => i.complete && i.naturalWidth)")
 
@@ -41,10 +41,10 @@ def test_the_search_finds_negation(site, open_page):
 
 def test_hints_open_by_keyboard_and_pages_lead_on(site, open_page):
     page = open_page(site / "notebooks" / "01_self_attention.html", 390)
-    hint = page.locator("details summary").first
+    hint = page.locator("article details summary").first
     hint.focus()
     page.keyboard.press("Enter")
-    assert page.locator("details").first.get_attribute("open") is not None
+    assert page.locator("article details").first.get_attribute("open") is not None
     assert page.locator("a.right-next").count() == 1
 
 
