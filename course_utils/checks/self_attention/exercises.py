@@ -19,13 +19,6 @@ from course_utils.checks.compare import same
 from course_utils.checks.core import CheckFailed, fail
 from course_utils.checks.notebook import Notebook
 from course_utils.checks.self_attention.ablation import examine_ablation
-from course_utils.checks.self_attention.attention import (
-    build,
-    examine_dropout,
-    examine_heads,
-    examine_mask,
-    examine_masks,
-)
 from course_utils.checks.self_attention.comparisons import (
     NEAR,
     compare_attention,
@@ -34,6 +27,7 @@ from course_utils.checks.self_attention.comparisons import (
     compare_pooling,
     pair,
 )
+from course_utils.checks.self_attention.dropout import examine_dropout
 from course_utils.checks.self_attention.embedding import examine_embedding
 from course_utils.checks.self_attention.epoch import (
     WatchedModel,
@@ -42,6 +36,9 @@ from course_utils.checks.self_attention.epoch import (
     loss_of,
     make_batches,
 )
+from course_utils.checks.self_attention.heads import examine_heads
+from course_utils.checks.self_attention.masks import examine_mask, examine_masks
+from course_utils.checks.self_attention.probe import build
 from course_utils.checks.self_attention.scores import compare_code, compare_f1, compare_loss
 from course_utils.checks.tensors import draw, gradients, numbers
 
