@@ -63,15 +63,39 @@ def examine_dropout(
                 if inverse is not None
                 else f"dropout acts on {WEIGHTS_RULE}, not on values, context or output",
             )
-        if abs(dropped - rate) > 0.08:
-            fail(
-                f"With dropout={rate:g} a share of {dropped:.2g} of the weights is dropped.",
-                "dropout's argument is the share that is dropped, not the share that is kept",
-            )
+        _examine_shares(dropped, rate)
+        everything = torch.ones(1, 1, length, length, dtype=torch.bool)
+        masked = run(module, x, everything)[0]
+        require(
+            not near(masked, out)
+            and _match(masked, parts, bias, patterns, 1 / (1 - rate)) is not None,
+            f"With dropout={rate:g} and an attn_mask, training mode does not drop weights.",
+            "dropout belongs to both ways, with a mask and without",
+        )
         calm = build(answer, d_model, num_heads, seed=seed).train()
         require(
             near(run(calm, x[:2])[0], run(calm.eval(), x[:2])[0]),
             "With dropout=0.0 training mode changes the output.",
+        )
+
+
+def _examine_shares(dropped: Tensor, rate: float) -> None:
+    """Check how many weights are dropped (1 = dropped), and that each is by a coin of its own."""
+    share = float(dropped.mean())
+    if abs(share - rate) > 0.08:
+        fail(
+            f"With dropout={rate:g} a share of {share:.2g} of the weights is dropped.",
+            "dropout's argument is the share that is dropped, not the share that is kept",
+        )
+    coins = dropped.flatten(1)  # (B, T * H * S)
+    each = coins.mean(0)
+    common = torch.corrcoef(coins.T)
+    common = common[~torch.eye(len(common), dtype=torch.bool)]
+    if bool(((each - rate).abs() > 0.2).any()) or bool((common.abs() > 0.5).any()):
+        fail(
+            f"With dropout={rate:g} some attention weights are always dropped together.",
+            "every single weight has a coin of its own: not one for a head, a key, a query or the "
+            "batch (nn.Dropout on the weights, not Dropout1d or Dropout2d)",
         )
 
 
@@ -90,11 +114,11 @@ def _biases(module: nn.Module, x: Tensor, contexts: Tensor) -> tuple[Tensor, Ten
 
 def _match(
     noisy: Tensor, parts: Tensor, bias: Tensor, patterns: Tensor, factor: float
-) -> float | None:
-    """Return the share of dropped weights, or None when a row fits no pattern."""
+) -> Tensor | None:
+    """Return which weights were dropped, (B, T, H·S), or None when a row fits no pattern."""
     sums = torch.einsum("pk,btke->btpe", patterns, parts) * factor + bias
     gap = (noisy[..., None, :] - sums).abs().amax(-1)
     best = gap.min(-1)
     if bool((best.values > 1e-3 * (1 + noisy.abs().amax(-1))).any()):
         return None
-    return 1 - float(patterns[best.indices].mean())
+    return 1 - patterns[best.indices]

@@ -35,6 +35,7 @@ def examine_heads(answer: Answer, d_model: int, num_heads: int, *, seed: int) ->
         values = value_matrices(x, out, weights)
         _examine_split(scores, values, d_model, num_heads)
         _examine_scale(module, d_model, num_heads, seed + 2)
+        _examine_alone(answer, module, x, out)
     _examine_gradients(module, d_model, seed + 3)
 
 
@@ -199,44 +200,64 @@ def _examine_scale(module: nn.Module, d_model: int, num_heads: int, seed: int) -
     )
 
 
+def _examine_alone(answer: Answer, module: nn.Module, x: Tensor, out: Tensor) -> None:
+    """Build and run a second module of other sizes: the first must not hear of it."""
+    d_model = x.size(-1)
+    run(build(answer, 2 * d_model, 2, seed=1), draw(1, 3, 2 * d_model, seed=2))
+    again = run(module, x)[0]
+    require(
+        near(again, out),
+        "After a second module of another size was made and run, the first gives other results.",
+        "something is kept on the class or in a global name: keep it on `self`",
+    )
+
+
 def _examine_gradients(module: nn.Module, d_model: int, seed: int) -> None:
-    """Compare the slope along x with a finite difference; count the parameters that learn."""
+    """Compare the slope along x with finite differences; count the parameters that learn."""
     x, way = draw(2, 5, d_model, seed=seed), draw(2, 5, d_model, seed=seed + 1)
-    slope = draw(2, 5, d_model, seed=seed + 2)
     mask = torch.ones(2, 1, 5, 5, dtype=torch.bool).tril(1)
     mask[1, :, 2] = False
     x.requires_grad_()
-    for p in module.parameters():
-        p.grad = None
-    out = run(module, x, mask)[0]
+    result = run(module, x, mask)
     require(
-        not bool(torch.isnan(out).any()),
+        not bool(torch.isnan(result[0]).any()),
         "A query whose keys are all masked gives NaN.",
         "a softmax over a row of minus infinity is 0/0; make its weights zero",
     )
-    result = (out * slope).sum()
+    with torch.no_grad():
+        step = 1e-4
+        up, down = (run(module, x.detach() + s * way, mask) for s in (step, -step))
+    for i, name in enumerate(("out", "weights")):
+        slope = draw(*result[i].shape, seed=seed + 2)
+        _examine_slope(module, name, (result[i] * slope).sum(), x, d_model)
+        want = float(((up[i] - down[i]) * slope).sum() / (2 * step))
+        got = float((x.grad * way).sum())
+        require(
+            abs(got - want) <= 1e-2 * max(0.1, abs(want)),
+            f"The gradient of {name} along x is {got:.4g}; differences say {want:.4g}.",
+            "part of the gradient is cut off: `.detach()` on query, key, value or weights",
+        )
+
+
+def _examine_slope(module: nn.Module, name: str, loss: Tensor, x: Tensor, d_model: int) -> None:
     hint = "`.detach()` or `.data` on the way, or a map that is never used"
-    require(result.requires_grad, "No gradient flows through out.", hint)
-    result.backward()
+    require(loss.requires_grad, f"No gradient flows through {name}.", hint)
+    x.grad = None
+    for p in module.parameters():
+        p.grad = None
+    loss.backward(retain_graph=True)
     found = [p.grad for p in module.parameters() if p.grad is not None]
-    if x.grad is None or not all(bool(torch.isfinite(g).all()) for g in [x.grad, *found]):
+    require(x.grad is not None, f"No gradient of {name} reaches x.", hint)
+    if not all(bool(torch.isfinite(g).all()) for g in [x.grad, *found]):
         fail(
-            "With a query whose keys are all masked the gradient is missing or not finite.",
+            f"With a query whose keys are all masked the gradient of {name} is not finite.",
             "NaN that is repaired after the softmax is still there in the backward pass",
         )
     learning = sum(g.numel() for g in found if bool(g.abs().max() > 0))
+    maps = 4 if name == "out" else 2
     require(
-        learning >= 4 * d_model**2,
-        f"A gradient reaches {learning} parameters; the four maps have {4 * d_model**2}.",
-        hint + " (the output map?)",
-    )
-    with torch.no_grad():
-        step = 1e-4
-        up, down = (run(module, x.detach() + s * way, mask)[0] for s in (step, -step))
-        want = float(((up - down) * slope).sum() / (2 * step))
-    got = float((x.grad * way).sum())
-    require(
-        abs(got - want) <= 1e-2 * max(1.0, abs(want)),
-        f"The gradient of out along x is {got:.4g}; differences say {want:.4g}.",
-        "part of the gradient is cut off: `.detach()` on query, key, value or weights",
+        learning >= maps * d_model**2,
+        f"A gradient of {name} reaches {learning} parameters; {maps} maps have "
+        f"{maps * d_model**2}.",
+        hint + (" (the output map?)" if maps == 4 else ""),
     )

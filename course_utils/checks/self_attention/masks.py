@@ -30,6 +30,22 @@ def examine_masks(answer: Answer, d_model: int, num_heads: int, *, seed: int) ->
     out, weights = examine_mask(module, x, full)
     _examine_keyless(x, full, out, weights)
     _examine_padding(module, x, keep)
+    _examine_long(module, d_model, seed + 3)
+    _examine_half(module, x, full, weights)
+
+
+def _examine_long(module: nn.Module, d_model: int, seed: int) -> None:
+    """Check a note longer than any other here, under a causal mask."""
+    x = draw(1, 150, d_model, seed=seed)
+    examine_mask(module, x, torch.ones(150, 150, dtype=torch.bool).tril())
+
+
+def _examine_half(module: nn.Module, x: Tensor, mask: Tensor, weights: Tensor) -> None:
+    """Check that bfloat16 stays bfloat16, masks and queries without keys included."""
+    with torch.no_grad():
+        got = run(module.to(torch.bfloat16), x.to(torch.bfloat16), mask)[1]
+    module.to(x.dtype)
+    same(got.to(x.dtype), weights, "the weights in bfloat16", rtol=0.2, atol=0.1)
 
 
 def examine_mask(module: nn.Module, x: Tensor, mask: Tensor) -> tuple[Tensor, Tensor]:
