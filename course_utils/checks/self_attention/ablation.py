@@ -75,16 +75,15 @@ def examine_ablation(
         fail(
             f"train_fn was called for {len(calls)} of {len(keys)} combinations; missing is "
             f"head_dim={absent[0][0]}, scaled={absent[0][1]}, seed={absent[0][2]}.",
-            "`seeds` and `head_dims` are any iterables, perhaps generators, which can be read once: "
-            "make a list first"
+            "`head_dims` and `seeds` may be generators, which can be read once: make lists first"
             if once
             else "every head_dim with every seed, once scaled and once not",
         )
     rows = [(*key, step, accuracy) for key in keys for step, accuracy in curve(*key)]
-    _compare_rows(table, rows)
+    _compare_rows(table, rows, twins)
 
 
-def _compare_rows(table: Any, rows: list[tuple[Any, ...]]) -> None:
+def _compare_rows(table: Any, rows: list[tuple[Any, ...]], twins: bool) -> None:
     import pandas as pd
 
     columns = ["head_dim", "scaled", "seed", "step", "accuracy"]
