@@ -12,20 +12,44 @@ import resource
 import secrets
 import socket
 import time
-from typing import TYPE_CHECKING, Any, NoReturn
+from dataclasses import dataclass, field
+from typing import Any, NoReturn
 
+from classroom.judging.sandbox import Limits
 from classroom.judging.trial_worker import checked, plain
 
-if TYPE_CHECKING:
-    from classroom.judging.examiner import Session
-
-__all__ = ["INSIDE", "Result", "Stopped", "examine", "forbids"]
+__all__ = ["INSIDE", "Result", "Stopped", "Submission", "examine", "forbids"]
 
 # Checks that watch a library at work (scikit-learn's `fit`) run where the library works: in the
 # box. All others run here.
 INSIDE = frozenset({"layer_probe"})
 
 Result = dict[str, Any]
+
+
+@dataclass
+class Submission:
+    """What an examination has to know.
+
+    Attributes
+    ----------
+    limits
+        What the code in the box may use.
+    plan
+        Cells that run, where each exercise ends, and the exercises asked for.
+    namespace
+        The notebook's imports, for the checks.
+    exercises
+        Name -> model answer, checks and points.
+    fatal
+        Number of a cell that ended its process -> how.
+    """
+
+    limits: Limits
+    plan: dict[str, Any]
+    namespace: dict[str, Any]
+    exercises: dict[str, dict[str, Any]]
+    fatal: dict[int, str] = field(default_factory=dict)
 
 
 class Stopped(Exception):
@@ -37,7 +61,7 @@ class Stopped(Exception):
 
 
 def examine(
-    session: Session,
+    submission: Submission,
     exercise: dict[str, Any],
     follow: bool,
     control: str | None,
@@ -55,13 +79,13 @@ def examine(
 
     with open("/proc/self/statm") as file:
         held = int(file.read().split()[0]) * resource.getpagesize()
-    memory = held + session.limits.memory_mib * 2**20
+    memory = held + submission.limits.memory_mib * 2**20
     resource.setrlimit(resource.RLIMIT_AS, (memory, memory))
     kinds = {Closed: "ended", Overdue: "overdue", Malformed: "malformed"}
     try:
-        peer = Peer(Wire(sock, time.monotonic() + session.limits.wall), guarded=True)
+        peer = Peer(Wire(sock, time.monotonic() + submission.limits.wall), guarded=True)
         try:
-            result = _Examination(session, peer, exercise, tell).run(follow, control)
+            result = _Examination(submission, peer, exercise, tell).run(follow, control)
         except (Closed, Overdue, Malformed, Unbridged) as error:
             peer.broken = peer.broken or error
         if peer.broken is None:
@@ -80,8 +104,10 @@ def examine(
 class _Examination:
     """What the examiner's process does for one exercise."""
 
-    def __init__(self, session: Session, peer: Any, exercise: dict[str, Any], tell: Any) -> None:
-        self.session, self.peer, self.exercise, self.tell = session, peer, exercise, tell
+    def __init__(
+        self, submission: Submission, peer: Any, exercise: dict[str, Any], tell: Any
+    ) -> None:
+        self.submission, self.peer, self.exercise, self.tell = submission, peer, exercise, tell
         self.failed: list[Any] | None = None
 
     def run(self, follow: bool, control: str | None) -> Result:
@@ -104,16 +130,16 @@ class _Examination:
         return result
 
     def _earlier(self) -> list[dict[str, Any]]:
-        names = list(self.session.exercises)
+        names = list(self.submission.exercises)
         before = names[: names.index(self.exercise["name"])]
-        return [self.session.exercises[n] for n in before]
+        return [self.submission.exercises[n] for n in before]
 
     def _cells(self) -> None:
-        plan, name = self.session.plan, self.exercise["name"]
+        plan, name = self.submission.plan, self.exercise["name"]
         for number, cell in enumerate(plan["cells"][: plan["ends"].get(name)]):
-            if number in self.session.fatal:
+            if number in self.submission.fatal:
                 if cell["answer"] == name:
-                    self.failed = ["", self.session.fatal[number], None]
+                    self.failed = ["", self.submission.fatal[number], None]
                 continue
             self.tell(cell=number)
             error = self.peer.command("do_run", cell["source"], cell["label"], "student")
@@ -140,7 +166,7 @@ class _Examination:
             )
         from course_utils.checks import core
 
-        namespace = self.session.namespace
+        namespace = self.submission.namespace
         namespace[name] = found[0]
         for other in sorted(_names(self.exercise["checks"].values()) & set(earlier)):
             namespace.update(zip([other], self.peer.command("do_get", other, where), strict=False))
