@@ -318,6 +318,7 @@ def test_results_are_json_for_other_tools(tmp_path, release):
 
 SERVE = """
 import sys
+sys.path.insert(0, {tests!r})
 from distributed import LocalCluster
 if __name__ == "__main__":
     number = int(sys.argv[1])
@@ -334,7 +335,7 @@ def scheduler(tmp_path):
 
     def start(workers):
         script = tmp_path / "serve.py"
-        script.write_text(SERVE)
+        script.write_text(SERVE.format(tests=os.path.dirname(os.path.abspath(__file__))))
         process = subprocess.Popen(
             [sys.executable, script, str(workers)],
             stdin=subprocess.PIPE,
