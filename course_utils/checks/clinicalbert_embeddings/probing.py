@@ -100,7 +100,7 @@ def assert_guesswork(answer: Any, seed: int = 0) -> None:
         "rows of one group are on both sides of the split: split by `groups`",
     )
     require(
-        crossed <= 0.75,
+        crossed <= 0.85 or crossed - noise <= 0.25,
         f"A layer that no straight line separates gives {crossed:.2f} {where}.",
         "the classifier is not a linear one",
     )
