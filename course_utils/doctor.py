@@ -164,6 +164,5 @@ def _gpu() -> Finding:
 def _kernel() -> Finding:
     if importlib.util.find_spec("ipykernel") is None:
         return Finding("missing", "kernel", "no ipykernel: pip install ipykernel")
-    if "ipykernel" in sys.modules:
-        return Finding("ok", "kernel", f"this notebook runs on {sys.executable}")
-    return Finding("ok", "kernel", f"ipykernel {version('ipykernel')}")
+    words = f"ipykernel {version('ipykernel')} in the environment {Path(sys.prefix).name}"
+    return Finding("ok", "kernel", words)
