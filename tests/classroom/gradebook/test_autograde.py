@@ -284,7 +284,7 @@ if __name__ == "__main__":
 
 def test_a_killed_run_goes_on_and_ends_with_the_same_gradebook(tmp_path, release):
     script = tmp_path / "run.py"
-    tests = os.path.dirname(os.path.abspath(__file__))
+    tests = os.path.dirname(canned.__file__)
     script.write_text(RUN.format(tests=tests, root=str(ROOT), name=NAME))
     cut, whole = tmp_path / "cut", tmp_path / "whole"
     for workspace in (cut, whole):
@@ -336,7 +336,7 @@ def scheduler(tmp_path):
 
     def start(workers):
         script = tmp_path / "serve.py"
-        script.write_text(SERVE.format(tests=os.path.dirname(os.path.abspath(__file__))))
+        script.write_text(SERVE.format(tests=os.path.dirname(canned.__file__)))
         process = subprocess.Popen(
             [sys.executable, script, str(workers)],
             stdin=subprocess.PIPE,
