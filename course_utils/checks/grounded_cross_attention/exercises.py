@@ -18,25 +18,28 @@ from course_utils.checks.grounded_cross_attention.cross_attention import (
     attention_by_hand,
     exact_attention,
     gradients_arrive,
+    keeps_to_itself,
     random_normal,
     redraw,
     refuses,
     refuses_heads,
+    stays_in_bfloat16,
+)
+from course_utils.checks.grounded_cross_attention.decoding import (
+    follows_the_images,
+    keeps_mode_when_it_fails,
+    leak_case,
+    same_reports,
 )
 from course_utils.checks.grounded_cross_attention.report_loss import (
     WORKED_LOSS,
+    compare_part,
     loss_case,
     loss_example,
     loss_gradients,
     loss_parts,
 )
-from course_utils.checks.grounded_cross_attention.toy_readers import (
-    ScriptedReader,
-    ToyReader,
-    leak_case,
-    same_reports,
-    scripts_to_images,
-)
+from course_utils.checks.grounded_cross_attention.toy_readers import ScriptedReader, ToyReader
 from course_utils.checks.notebook import Notebook
 
 __all__ = [
@@ -46,6 +49,7 @@ __all__ = [
     "ToyReader",
     "attention_by_hand",
     "causal_mask",
+    "compare_part",
     "compute_loss",
     "exact_attention",
     "gradients_arrive",
@@ -63,7 +67,7 @@ __all__ = [
     "refuses_heads",
     "refuses_image",
     "same_reports",
-    "scripts_to_images",
+    "stays_in_bfloat16",
     "summary",
 ]
 
@@ -157,9 +161,15 @@ def CrossAttention(answer: type[nn.Module]) -> str:
         rtol=1e-3,
         atol=1e-5,
     )
+    keeps_to_itself(answer, text, image)
+    stays_in_bfloat16(module, text, image, 4)
+    gradients_arrive(module, text, image)
     gradients_arrive(module, text, image, mask)
     refuses_heads(answer, 10, 4)
-    return "scale, four projections with bias, masks, gradients, both dtypes, the error"
+    return (
+        "scale, four projections with bias, masks, gradients of output and weights, float32, "
+        "float64, bfloat16, the error"
+    )
 
 
 # ------------------------------------------------------------------------------------ causal_mask
@@ -229,6 +239,28 @@ def label_leak(answer: Callable[..., bool]) -> str:
         "A model that looks ahead in the third report only",
         "look at every report of the batch",
     )
+    leak_case(
+        answer,
+        ToyReader({(2, 3): 5e-5}, only_report=1.0).eval(),
+        True,
+        "A model in which one report hears of the next word, barely",
+        "any single logit beyond the limit counts, not the mean over all of them",
+    )
+    leak_case(
+        answer,
+        ToyReader(shift=-100.0).eval(),
+        False,
+        "A causal model whose logits are all negative",
+        "the limit is 1e-5 times the largest *absolute* logit, and the logits stay as they are",
+    )
+    leak_case(
+        answer,
+        ToyReader(everywhere, shift=-0.5, scale=0.0).eval(),
+        False,
+        "A model whose logits are all 0",
+        "more than the limit: a change of 0 is none",
+    )
+    keeps_mode_when_it_fails(answer)
     one = torch.tensor([[3], [1]])
     leak_case(
         answer,
@@ -239,7 +271,8 @@ def label_leak(answer: Callable[..., bool]) -> str:
         tokens=one,
     )
     return (
-        "a causal model with dropout, leaks in one place or one report, T = 1, mode, no gradients"
+        "a causal model with dropout, leaks in one place or one report, negative logits, T = 1, "
+        "mode, no gradients"
     )
 
 
@@ -267,6 +300,7 @@ def compute_loss(answer: Callable[..., Any], part: str) -> str:
             mistakes={words: torch.tensor(number, dtype=dtype) for words, number in mistakes},
         )
         loss_gradients(value, logits, weights, part)
+    compare_part(answer, part, seed=50, dtype=torch.float64)
     if part == "total":
         batch = loss_example()
         value = loss_parts(call(answer, *batch.values()), torch.float32)[0]
@@ -294,7 +328,12 @@ def greedy_decode(answer: Callable[..., Tensor]) -> str:
     same_reports(answer, ScriptedReader(dropout=0.5).train(), scripts, want, 8)
     same_reports(answer, ScriptedReader().eval(), scripts[:2], want[:2], 8)
     same_reports(answer, ScriptedReader().eval(), scripts, [[1], [1], [1]], 1)
-    return "rows that end early, late and never, padding after eos, mode, no gradients, max_len = 1"
+    follows_the_images(answer)
+    keeps_mode_when_it_fails(answer, 1, 2, 4)
+    return (
+        "rows that end early, late and never, padding after eos, mode, no gradients, device, "
+        "max_len = 1"
+    )
 
 
 # ------------------------------------------------------------------- pointing_game, grounding_iou
@@ -353,6 +392,17 @@ def pointing_game(answer: Callable[..., float]) -> str:
         3 / 4,
         "the score when rows do not sum to one",
     )
+    same(
+        call(answer, weights - 1, masks),
+        3 / 4,
+        "the score with negative numbers, as of minus the brightness",
+        mistakes={
+            "the largest number counts as it is: no absolute value, no cut at 0": float(
+                call(answer, (weights - 1).abs(), masks)
+            )
+        },
+    )
+    same(call(answer, weights[:1], masks[:1]), 2 / 3, "the score of a batch of one")
     got = python_float(call(answer, weights, torch.zeros_like(masks)), "the score without any mask")
     require(math.isnan(got), f"Expected nan when no token has a mask, got {got}.")
     return "hits and misses, tokens without mask, bool and float masks, any scale, nan"
