@@ -233,15 +233,14 @@ def gradients_arrive(
     text, image = (x.detach().double().requires_grad_() for x in (text, image))
     given = () if mask is None else (mask,)
     results = call(module, text, image, *given)
-    step, ways = (
-        1e-5,
-        [random_normal(*x.shape, seed=31, dtype=torch.float64) for x in (text, image)],
-    )
+    step = 1e-5
+    ways = [random_normal(*x.shape, seed=31, dtype=torch.float64) for x in (text, image)]
+
+    def moved(by: float) -> Any:
+        return call(module, text + by * ways[0], image + by * ways[1], *given)
+
     with torch.no_grad():
-        ahead, behind = (
-            [call(module, text + s * w, image + s * v, *given) for w, v in [ways]][0]
-            for s in (step, -step)
-        )
+        ahead, behind = moved(step), moved(-step)
     for i, name in enumerate(("out", "weights")):
         slope = random_normal(*results[i].shape, seed=32, dtype=torch.float64)
         _finite_gradients(module, text, image, (results[i] * slope).sum(), name, mask is not None)

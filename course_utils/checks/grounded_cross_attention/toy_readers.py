@@ -104,7 +104,8 @@ class ScriptedReader(nn.Module):
             raise ValueError(
                 f"the model knows reports up to {script.shape[1] - 1} tokens, got {length}"
             )
-        self.asked |= set(zip(map(tuple, script.tolist()), map(tuple, token_ids.tolist())))
+        pairs = zip(script.tolist(), token_ids.tolist(), strict=True)
+        self.asked |= {(tuple(whole), tuple(prefix)) for whole, prefix in pairs}
         as_given = (token_ids == script[:, :length]).all(-1)  # (B,)
         nonsense = torch.full_like(token_ids, self.vocab_size - 1)
         said = torch.where(as_given[:, None], script[:, 1 : length + 1], nonsense)
