@@ -36,7 +36,12 @@ def refuses(attempt: Callable[[], Any], case: str, wanted: Mapping[str, str], hi
     except NotImplementedError:
         raise
     except Exception as error:
-        fail(f"For {case} it raised {type(error).__name__}, wanted ValueError.", hint)
+        expected = isinstance(error, AssertionError | RuntimeError)  # an assert, a failing reshape
+        fail(
+            f"For {case} it raised {type(error).__name__}, wanted ValueError.\n"
+            f"It says: {str(error)[:80]}",
+            hint if expected else "this error has another cause than the sizes: read what it says",
+        )
     fail(f"For {case} nothing was raised, wanted ValueError.", hint)
 
 
