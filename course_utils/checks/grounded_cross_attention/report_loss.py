@@ -197,7 +197,12 @@ def compare_part(
     ce, ground, entropy = terms.values()
     terms["total"] = ce + lambdas[0] * ground + lambdas[1] * entropy
     value, want = got[("total", "cross_entropy", "grounding", "entropy").index(part)], terms[part]
-    what = part.replace("_", "-") + (f" with lambdas {lambdas}" if part == "total" else "")
+    what = {
+        "cross_entropy": "cross-entropy",
+        "grounding": "grounding term",
+        "entropy": "entropy term",
+        "total": f"total with lambdas {lambdas}",
+    }[part]
     rows = attention[-1].mean(1)[:, :-1][tokens[:, 1:] != pad_id].detach().clamp(1e-6, 1 - 1e-6)
     words = "the clamp belongs to the grounding term alone; here 0 ln 0 = 0"
     same(
