@@ -90,12 +90,20 @@ def default_elsewhere() -> Iterator[None]:
 
 class _Elsewhere(TorchFunctionMode):
     MAKERS = (torch.zeros, torch.ones, torch.full, torch.empty, torch.tensor)
+    CROSSING = (torch.Tensor.to, torch.Tensor.cpu, torch.Tensor.copy_, torch.Tensor.__setitem__)
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.made: list[tuple[Tensor, Tensor]] = []  # what lies elsewhere, and its content
 
     def __torch_function__(self, func, types, args=(), kwargs=None):
         kwargs = kwargs or {}
+        if func in self.CROSSING:  # these may take a tensor from one device to another
+            args = tuple(next((c for e, c in self.made if e is a), a) for a in args)
         result = func(*args, **kwargs)
         if func in self.MAKERS and kwargs.get("device") is None and result.dim():
-            return result.to("meta")
+            self.made.append((result.to("meta"), result))
+            return self.made[-1][0]
         return result
 
 

@@ -1,5 +1,5 @@
 """Mistake: the number of heads is kept on the class, so the last module decides
-Message: second module
+Message: weights with shape
 """
 
 import math

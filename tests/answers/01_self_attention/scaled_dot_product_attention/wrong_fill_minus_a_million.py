@@ -1,5 +1,5 @@
 """Mistake: -1e6 lies above real scores that are lower
-Message: rows no longer sum to one
+Message: filled with a number above
 """
 
 import math

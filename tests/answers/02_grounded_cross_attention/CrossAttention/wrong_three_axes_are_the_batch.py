@@ -1,5 +1,5 @@
 """Mistake: a mask of three axes is read as (B, T, N) instead of (H, T, N)
-Message: attn_mask
+Message: Expected out with shape
 """
 
 import math
