@@ -302,7 +302,7 @@ def _untouched(
     for name, stub in released.items():
         own = [c for c in cells[: ends.get(name)] if c["part"] != "given"]
         others = "\n".join(c["source"] for c in own if c["answer"] != name)
-        makes = re.compile(rf"\b(?:def|class|import|as)\s+{name}\b|\b{name}\b[^=\n(]*=|\*")
+        makes = re.compile(rf"\b(?:def|class|import|as)\s+{name}\b|\b{name}\b[^=\n(]*=|import\s+\*")
         answers = [c for c in own if c["answer"] == name]
         untouched = bool(answers) and all(_text(c["source"]) == stub for c in answers)
         if untouched and "not written yet" in stub and not makes.search(others):
