@@ -42,6 +42,11 @@ from course_utils.checks.self_attention.epoch import (
     loss_of,
     make_batches,
 )
+from course_utils.checks.self_attention.rotary import (
+    compare_rotary,
+    compare_rotary_gradient,
+    refuses_odd_width,
+)
 from course_utils.checks.self_attention.scores import compare_code, compare_f1, compare_loss
 from course_utils.checks.tensors import draw, gradients, numbers
 
@@ -50,6 +55,7 @@ __all__ = [
     "MultiHeadSelfAttention",
     "TokenEmbedding",
     "WatchedModel",
+    "apply_rotary",
     "attention_entropy",
     "build",
     "compare_attention",
@@ -59,6 +65,8 @@ __all__ = [
     "compare_f1",
     "compare_loss",
     "compare_pooling",
+    "compare_rotary",
+    "compare_rotary_gradient",
     "draw",
     "examine_ablation",
     "examine_dropout",
@@ -77,6 +85,7 @@ __all__ = [
     "numbers",
     "pair",
     "refuses_heads",
+    "refuses_odd_width",
     "scaled_dot_product_attention",
     "scaling_ablation",
     "sinusoidal_positional_encoding",
@@ -259,3 +268,21 @@ def scaling_ablation(answer: Callable[..., Any]) -> str:
     examine_ablation(answer, [8, 32, 16], [0, 3])
     examine_ablation(answer, (4,), (7,))
     return "one run a combination, the same seed for both of a pair, every row"
+
+
+@NOTEBOOK.exercise(points=5)
+def apply_rotary(answer: Callable[..., Any]) -> str:
+    """Compare with complex multiplication, at positions of any sign and order."""
+    refuses_odd_width(answer, 5)
+    mixed = torch.tensor([3, -2, 0, 40, 7])
+    for dtype in (torch.float32, torch.float64):
+        x = draw(2, 3, 5, 8, seed=81, dtype=dtype) / 2
+        compare_rotary(answer, x, torch.arange(5))
+        compare_rotary(answer, x, mixed)
+        compare_rotary(answer, x[0, 0, :, :4], mixed, 100.0)
+        compare_rotary(answer, x.transpose(0, 1)[..., ::2], mixed)
+        compare_rotary_gradient(answer, x, mixed)
+    return (
+        "against complex multiplication: neighbouring pairs, angles, base, negative and unsorted "
+        "positions, an odd width, gradients, both precisions"
+    )
