@@ -26,6 +26,13 @@ from course_utils.checks.self_attention.attention import (
     examine_mask,
     examine_masks,
 )
+from course_utils.checks.self_attention.block import (
+    build_block,
+    examine_block,
+    examine_feed_forward,
+    examine_norms,
+)
+from course_utils.checks.self_attention.block_dropout import examine_block_dropout
 from course_utils.checks.self_attention.comparisons import (
     NEAR,
     compare_attention,
@@ -52,12 +59,14 @@ from course_utils.checks.tensors import draw, gradients, numbers
 
 __all__ = [
     "NOTEBOOK",
+    "EncoderBlock",
     "MultiHeadSelfAttention",
     "TokenEmbedding",
     "WatchedModel",
     "apply_rotary",
     "attention_entropy",
     "build",
+    "build_block",
     "compare_attention",
     "compare_attention_gradients",
     "compare_code",
@@ -69,13 +78,17 @@ __all__ = [
     "compare_rotary_gradient",
     "draw",
     "examine_ablation",
+    "examine_block",
+    "examine_block_dropout",
     "examine_dropout",
     "examine_embedding",
     "examine_empty",
     "examine_epoch",
+    "examine_feed_forward",
     "examine_heads",
     "examine_mask",
     "examine_masks",
+    "examine_norms",
     "f1_scores",
     "gradients",
     "loss_of",
@@ -142,13 +155,13 @@ def MultiHeadSelfAttention(answer: Callable[..., Any]) -> str:
     )
 
 
-def refuses_heads(answer: Callable[..., Any], d_model: int, num_heads: int) -> None:
+def refuses_heads(answer: Callable[..., Any], d_model: int, num_heads: int, *sizes: int) -> None:
     """Fail unless building the module with heads that do not divide raises ValueError."""
     try:
-        answer(d_model, num_heads)
+        answer(d_model, num_heads, *sizes)
     except (ValueError, NotImplementedError) as error:
         if isinstance(error, NotImplementedError):
-            call(answer, d_model, num_heads)
+            call(answer, d_model, num_heads, *sizes)
         return
     except Exception as error:
         seen = f"raised {type(error).__name__}"
@@ -174,6 +187,30 @@ def sinusoidal_positional_encoding(answer: Callable[..., Any]) -> str:
                 )
             raise
     return "the formula entry by entry, even and odd d_model, float32, no gradient"
+
+
+@NOTEBOOK.exercise(
+    points=8,
+    forbids=(
+        "MultiheadAttention",
+        "multi_head_attention_forward",
+        "MultiHeadAttention",
+        "TransformerEncoderLayer",
+        "TransformerEncoder",
+        "EncoderBlock",
+    ),
+)
+def EncoderBlock(answer: Callable[..., Any]) -> str:
+    """Probe the block by its properties: layout, names and start values are free."""
+    refuses_heads(answer, 10, 4, 12)
+    examine_block(answer, 6, 3, 10, seed=15)
+    examine_feed_forward(answer, seed=16)
+    examine_norms(answer, seed=17)
+    examine_block_dropout(answer, rate=0.4, seed=18)
+    return (
+        "norm, branch, sum, twice and in this order; own norms, the hidden width and its "
+        "activation, masks, dropout in three places, gradients"
+    )
 
 
 @NOTEBOOK.exercise(points=3)

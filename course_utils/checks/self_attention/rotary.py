@@ -77,6 +77,9 @@ def _mistakes(x: Tensor, positions: Tensor, base: float) -> dict[str, Tensor]:
         "the sine term alone": sine,
         "both terms are added, in both features (a minus is missing)": _no_minus(x, angle),
         "positions were sorted": turned(x, _angle(positions.sort().values, d, base)),
+        "the angles lost their digits: compute them in float32 or better": turned(
+            x, angle.to(torch.bfloat16).double()
+        ),
         "x was added once more": x + turned(x, angle),
     }
 
