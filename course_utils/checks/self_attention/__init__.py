@@ -1,5 +1,9 @@
 """Checks of notebook 01: self-attention on clinical notes."""
 
+from collections.abc import Mapping
+from types import SimpleNamespace
+from typing import Any
+
 from course_utils.checks.self_attention.exercises import (
     NOTEBOOK,
     MultiHeadSelfAttention,
@@ -38,6 +42,7 @@ from course_utils.checks.self_attention.exercises import (
     summary,
     train_one_epoch,
 )
+from course_utils.checks.self_attention.parts import choose_parts
 
 __all__ = [
     "NOTEBOOK",
@@ -70,6 +75,7 @@ __all__ = [
     "multilabel_loss",
     "numbers",
     "pair",
+    "parts",
     "refuses_heads",
     "scaled_dot_product_attention",
     "scaling_ablation",
@@ -77,3 +83,8 @@ __all__ = [
     "summary",
     "train_one_epoch",
 ]
+
+
+def parts(namespace: Mapping[str, Any], *names: str) -> SimpleNamespace:
+    """Give the parts of an encoder, the student's where they are right: see `choose_parts`."""
+    return choose_parts(NOTEBOOK, namespace, *names)
