@@ -79,7 +79,7 @@ def mutants(source: str, lines: Lines | None = None) -> Iterator[Mutant]:
         If the source is not Python.
     """
     tree = ast.parse(source)
-    seen = {ast.unparse(tree)}
+    seen = {ast.unparse(tree) + "\n"}
     places = _places(tree)
     for change in _changes(places, lines):
         text = _apply(tree, places, [change])
@@ -95,7 +95,7 @@ def pairs(source: str, lines: Lines | None = None, *, per_line: int = 6) -> Iter
     answer plausible that one of them would have crashed.
     """
     tree = ast.parse(source)
-    seen = {ast.unparse(tree)}
+    seen = {ast.unparse(tree) + "\n"}
     by_line: dict[int, list[_Change]] = defaultdict(list)
     places = _places(tree)
     for change in _changes(places, lines):
