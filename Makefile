@@ -4,6 +4,8 @@ PYTHON ?= python3
 VENV ?= .venv
 # CPU build of torch by default; `make TORCH=cuda ...` for NVIDIA GPUs.
 TORCH ?= cpu
+# uv installs, and pip where there is no uv; `make env INSTALLER=pip` takes pip at once.
+INSTALLER ?= uv
 NB ?=
 EXERCISE ?=
 # Grading: make grade ASSIGNMENT=01_self_attention SUBMISSIONS=folder-or-zip
@@ -17,6 +19,8 @@ GRADING = $(if $(WORKERS),--workers $(WORKERS)) $(if $(SCHEDULER),--scheduler $(
   $(if $(DUE),--due "$(DUE)") $(if $(UNSAFE),--unsafe)
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
+# An environment whose Python has gone is made again.
+GONE := $(if $(wildcard $(READY)),$(shell $(BIN)/python -c "" 2>/dev/null || echo gone))
 # What runs the notebooks on a GPU: the environment when there is one, else any Python with torch.
 GPU_PYTHON ?= $(if $(wildcard $(BIN)/python),$(BIN)/python,$(PYTHON))
 JOBS ?= $(shell $(PYTHON) -c "import os; print(len(os.sched_getaffinity(0)))" 2>/dev/null || echo 2)
@@ -27,19 +31,29 @@ export MKL_NUM_THREADS ?= 1
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help lab run test quick lint unit answers nbval notebooks solutions release bench env clean \
-  test-colab test-gpu sandbox grade demo-class mutants
+.PHONY: help lab run test quick lint unit answers nbval notebooks solutions release bench env lock clean \
+  gone test-colab test-gpu sandbox grade demo-class mutants
 
 help: ## list the commands
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
 
-$(READY): constraints.txt pyproject.toml tools/setup_env.py
-	$(PYTHON) tools/setup_env.py --venv $(VENV) --torch $(TORCH)
+$(READY): constraints.txt requirements.lock pyproject.toml tools/setup_env.py $(GONE)
+	@command -v $(PYTHON) >/dev/null || \
+	  { echo "setup: there is no $(PYTHON). Python 3.11 or newer is needed: make PYTHON=... $(MAKECMDGOALS)"; exit 1; }
+	@$(PYTHON) tools/setup_env.py --venv $(VENV) --torch $(TORCH) --installer $(INSTALLER)
+
+gone:
 
 env: $(READY) ## create or update the environment in .venv from constraints.txt
 
-lab: $(READY) ## open the student notebooks in JupyterLab
-	$(BIN)/jupyter lab --notebook-dir=notebooks
+lock: $(READY) ## write requirements.lock, the hashes of what constraints.txt pins
+	$(BIN)/uv pip compile constraints.txt --no-deps --universal --generate-hashes --no-annotate \
+	  --python-version 3.11.0 --no-emit-package torch --quiet --output-file requirements.lock \
+	  --custom-compile-command "make lock"
+
+lab: $(READY) ## open the student notebooks in JupyterLab, as a student sees it
+	JUPYTER_CONFIG_PATH=tools/lab $(BIN)/jupyter lab --notebook-dir=notebooks \
+	  notebooks/00_start_here/00_start_here.ipynb
 
 run: $(READY) ## execute the solutions (or NB=name), write HTML and show the key figures
 	$(BIN)/python -m classroom run $(NB)
