@@ -1226,8 +1226,8 @@ keep("mention = positive", mention_positive)
 
 # %%
 RULES = {
-    "rule, five words": {"reach": 5},
-    "rule, to the clause's end": {"reach": None},
+    "rule (five words)": {"reach": 5},
+    "rule (whole clause)": {"reach": None},
 }
 for name, settings in RULES.items():
     keep(name, np.stack([rule_labels(text, **settings) for text in test_notes.texts()]))
@@ -1787,7 +1787,7 @@ print(f"F1 of your encoder by these f1_scores: micro {by_your_f1['micro']:.3f}")
 # Beside it, the same encoder made of the course's parts alone. The two differ in their random numbers and in details of the parts, not in what they compute.
 
 # %% tags=["train"]
-course = checks.self_attention.parts({}, *names)
+course = checks.self_attention.course_parts()
 torch.manual_seed(SEED)
 course_encoder = train_parts("the same of the course's parts", PartsEncoder(course), course)
 claims.claim("01_self_attention", "yours_micro_f1", RESULTS["yours"]["micro"])
@@ -1829,8 +1829,8 @@ for c in range(len(CLASS_NAMES)):
     kind_of[once, c] = test_notes.mention_kind[once][of_class[once]]
 names = [
     "mention = positive",
-    "rule, five words",
-    "rule, to the clause's end",
+    "rule (five words)",
+    "rule (whole clause)",
     "TF-IDF + logistic regression",
     "encoder, usual start",
     "yours",
@@ -1875,7 +1875,7 @@ plt.show()
 # %%
 winner_guess = checks.guess(
     "best on notes of both kinds",
-    ["rule, five words", "rule, to the clause's end", "BiLSTM", "encoder", "yours"],
+    ["rule (five words)", "rule (whole clause)", "BiLSTM", "encoder", "yours"],
     ...,
 )
 
@@ -1910,9 +1910,9 @@ plt.show()
 winner_guess.reveal(max(winner_guess.options, key=lambda name: RESULTS[name]["both_kinds"]))
 
 # %%
-rule, best = RESULTS["rule, to the clause's end"], RESULTS["encoder"]
+rule, best = RESULTS["rule (whole clause)"], RESULTS["encoder"]
 for name, value in {
-    "rule_five_words_negated_accuracy": RESULTS["rule, five words"]["negated"],
+    "rule_five_words_negated_accuracy": RESULTS["rule (five words)"]["negated"],
     "rule_clause_both_kinds": rule["both_kinds"],
     "encoder_micro_f1": best["micro"],
     "encoder_both_kinds_accuracy": best["both_kinds"],
@@ -2144,10 +2144,10 @@ print(f"{strange:.0%} of the words are new to every model that was trained above
 shift_guess = checks.guess(
     "best reader of the other grammar, after adapting",
     [
-        "rule, wider lists",
-        "TF-IDF, 1,000 notes more",
-        "BiLSTM, 1,000 notes more",
-        "rotary, 1,000 notes more",
+        "rule (wider lists)",
+        "TF-IDF + 1,000 notes",
+        "BiLSTM + 1,000 notes",
+        "rotary + 1,000 notes",
     ],
     ...,
 )
@@ -2191,11 +2191,11 @@ learners = {"BiLSTM": lstm_model, "encoder": encoder, "rotary": by_position["rot
 DATA[id(shifted_notes)] = as_read(shifted_notes)
 for name, model in learners.items():
     SHIFTED[name] = (predict_logits(model, shifted_notes) > 0).numpy()
-SHIFTED["rule, wider lists"] = np.stack([rule_labels(text, wider=True) for text in texts])
+SHIFTED["rule (wider lists)"] = np.stack([rule_labels(text, wider=True) for text in texts])
 both_texts = train_notes.texts() + few_notes.texts()
 both_labels = np.concatenate([train_notes.labels, few_notes.labels])
 more_tfidf = TfidfVectorizer(sublinear_tf=True).fit(both_texts)
-SHIFTED["TF-IDF, 1,000 notes more"] = np.stack(
+SHIFTED["TF-IDF + 1,000 notes"] = np.stack(
     [
         LogisticRegression(C=10.0, max_iter=500)
         .fit(more_tfidf.transform(both_texts), y)
@@ -2208,7 +2208,7 @@ DATA[id(shifted_notes)] = to_tensors(shifted_notes)
 for name in ("BiLSTM", "rotary"):
     torch.manual_seed(SEED)
     model = adapted(learners[name])
-    SHIFTED[f"{name}, 1,000 notes more"] = (predict_logits(model, shifted_notes) > 0).numpy()
+    SHIFTED[f"{name} + 1,000 notes"] = (predict_logits(model, shifted_notes) > 0).numpy()
 
 
 # %%
@@ -2280,8 +2280,8 @@ plots.heat_map(
 plt.show()
 score = out_of_grammar["both kinds"]
 for key, name in {
-    "shifted_rule_clause": "rule, to the clause's end",
-    "shifted_rule_wider": "rule, wider lists",
+    "shifted_rule_clause": "rule (whole clause)",
+    "shifted_rule_wider": "rule (wider lists)",
     "shifted_bilstm": "BiLSTM",
     "shifted_rotary": "rotary",
 }.items():
@@ -2289,13 +2289,13 @@ for key, name in {
 _ = claims.claim(
     "01_self_attention",
     "shifted_rotary_adapted",
-    score["rotary, 1,000 notes more"],
+    score["rotary + 1,000 notes"],
     control=score["rotary"],
 )
 _ = claims.claim(
     "01_self_attention",
     "shifted_learning_minus_rule",
-    score["BiLSTM, 1,000 notes more"] - score["rule, wider lists"],
+    score["BiLSTM + 1,000 notes"] - score["rule (wider lists)"],
 )
 
 # %% [markdown]

@@ -42,7 +42,7 @@ from course_utils.checks.self_attention.exercises import (
     summary,
     train_one_epoch,
 )
-from course_utils.checks.self_attention.parts import choose_parts
+from course_utils.checks.self_attention.parts import COURSE_PARTS, choose_parts
 
 __all__ = [
     "NOTEBOOK",
@@ -58,6 +58,7 @@ __all__ = [
     "compare_f1",
     "compare_loss",
     "compare_pooling",
+    "course_parts",
     "draw",
     "examine_ablation",
     "examine_dropout",
@@ -88,3 +89,8 @@ __all__ = [
 def parts(namespace: Mapping[str, Any], *names: str) -> SimpleNamespace:
     """Give the parts of an encoder, the student's where they are right: see `choose_parts`."""
     return choose_parts(NOTEBOOK, namespace, *names)
+
+
+def course_parts() -> SimpleNamespace:
+    """Give the course's parts alone."""
+    return SimpleNamespace(**COURSE_PARTS)
