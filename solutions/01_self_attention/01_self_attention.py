@@ -87,20 +87,22 @@ checks.setup()
 # note **asserts** one of them. Try to break it: change the sentences, add your own. Words that it never met become one and the same unknown word.
 
 # %%
+opening = "71-year-old woman admitted from home. "
 my_sentences = [
-    "71-year-old woman admitted from home. Denies chest pain but reports wheezing.",
-    "71-year-old woman admitted from home. Denies wheezing but reports chest pain.",
-    "Pneumonia was ruled out. No increase in flank pain.",
-    "No sign whatsoever of pneumonia.",
-    "Her mother had pneumonia.",
-    "Cannot exclude pneumonia.",
+    opening + "Denies chest pain but reports wheezing.",
+    opening + "Denies wheezing but reports chest pain.",
+    opening + "No doubt about pneumonia.",
+    opening + "Family history of heart failure.",
+    "Denies chest pain but reports wheezing.",
 ]
 display(note_reader.read(my_sentences))
 
 # %% [markdown]
-# The first two sentences have the same words, and it tells them apart. Then it gets shaky: it has learned some phrases, not the language. Nobody taught it that a
-# mother's pneumonia is not the patient's, or what *cannot exclude* commits to. Keep the sentence that fooled it best: in section 18 you will see, over
-# thousands of notes, who breaks where, and in section 22 you will open the model up. First, what is it reading?
+# The first two have the same words, and it tells them apart. Then it breaks: it has learned some phrases, not the language. *No doubt* is a *no* to it, and nobody taught it that a
+# family's heart failure is not the patient's. The last line is the first one without its opening, and now it takes both findings for asserted: it never met a note
+# that began with the findings, and place is all-important to it. You will see why in section 6, and what helps in section 17.
+#
+# Keep the sentence that fooled it best. In section 18 you will count, over thousands of notes, who breaks where; in section 22 you will open such a model up. First, what is it reading?
 
 
 # %% [markdown]

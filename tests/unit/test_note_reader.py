@@ -16,9 +16,12 @@ def test_the_shipped_weights_read_fresh_notes():
 
 
 def test_it_tells_a_sentence_from_its_mirror():
-    table = note_reader.read(
-        ["Denies chest pain but reports wheezing.", "Denies wheezing but reports chest pain."]
+    opening = "71-year-old woman admitted from home. "
+    sentences = (
+        "Denies chest pain but reports wheezing.",
+        "Denies wheezing but reports chest pain.",
     )
+    table = note_reader.read([opening + sentence for sentence in sentences])
     assert list(table.columns) == [*CLASS_NAMES, "unknown words"]
     one, two = table.Cardiac - table.Respiratory
     assert one < -0.5 < 0.5 < two
