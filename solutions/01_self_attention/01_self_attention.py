@@ -1173,7 +1173,7 @@ plt.show()
 # "Attention outperforms ..." means nothing without the others, trained on the same notes. So here they are, from no learning at all to
 # a recurrent network of the size of our encoder:
 #
-# 1. **mention = positive**, the trap of section 1;
+# 1. **mention = positive**, the trap of section 2;
 # 2. a **rule**, twice: in the manner of NegEx a cue reaches five words, in the manner of ConText it reaches until a terminator (*but*, a full stop) stops it;
 # 3. **TF-IDF and logistic regression**, a bag of words;
 # 4. the **mean of learned word vectors** with a hidden layer, another bag;
@@ -1282,7 +1282,7 @@ print(
 
 # %%
 def validate(model: nn.Module) -> dict[str, float]:
-    """Micro-F1 and accuracy on negated diagnoses, on the validation notes."""
+    """Micro-F1 and accuracy on negated groups, on the validation notes."""
     predictions = (predict_logits(model, valid_notes) > 0).numpy()
     accuracy = metrics.assertion_accuracy(predictions, valid_notes.labels, valid_notes.mentioned)
     f1 = f1_score(valid_notes.labels, predictions, average="micro")
@@ -2993,7 +2993,7 @@ _ = claims.claim("01_self_attention", "patched_finding_at_the_end", at_a, contro
 #
 # > **Question 2** · 5 points · 15 minutes
 # >
-# > (a) Why does the softmax saturate without the scale, and why does that slow learning? Use your figures of section 21, and say where your prediction was off.
+# > (a) Why does the softmax saturate without the scale, and why does that slow learning? Use the numbers you measured in section 21, and say where your prediction was off.
 # > (b) Does attention explain this model's predictions? Take a position and support it with at least two numbers from this section. Name one thing that none
 # > of its methods shows.
 
