@@ -21,7 +21,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from benchmarks import ledger
+from benchmarks import class_scale, ledger
 from classroom.authoring.build import execute
 from classroom.authoring.source import course_root, notebook_names, read_source
 from classroom.files import write_whole
@@ -31,7 +31,6 @@ ROOT = course_root()
 KEPT = ROOT / "build" / "bench"
 RESULTS = Path(__file__).with_name("results.json")
 BANDS = ROOT / "course_utils" / "assets" / "bands"
-CLASS = ROOT / "benchmarks" / "class_scale.json"
 SPEED = ("layers", "generators", "loops", "embeddings", "checks", "library", "icu_cohort")
 
 
@@ -117,10 +116,8 @@ def write_page(results: dict[str, Any]) -> None:
             lines += ["| measured | value |", "| --- | ---: |"]
             lines += [f"| {key} | {value:.3f} |" for key, value in part["values"].items()]
             lines.append("")
-    if CLASS.exists():
-        from benchmarks.class_scale import table
-
-        lines += table(json.loads(CLASS.read_text()))
+    if class_scale.RESULTS.exists():
+        lines += class_scale.table(json.loads(class_scale.RESULTS.read_text()))
     for name in notebook_names(ROOT):
         path = BANDS / f"{name}.json"
         if name not in results.get("notebooks", {}):

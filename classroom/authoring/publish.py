@@ -123,7 +123,7 @@ def student_readme(root: Path, repo: str, ref: str) -> str:
 
 
 def write_environment(root: Path, tree: Path, wheel: str) -> None:
-    """Write ``environment.yml`` and ``requirements.txt``: the tested versions, without grading."""
+    """Write ``environment.yml``, ``requirements.txt``, ``binder/``: tested versions, no grading."""
     project = tomllib.loads((root / "pyproject.toml").read_text("utf-8"))["project"]
     wanted = [*project["dependencies"], *project["optional-dependencies"]["ecg"], *STUDENTS_WORK_IN]
     names = {re.split(r"[^\w.-]", row)[0] for row in wanted}
@@ -135,6 +135,12 @@ def write_environment(root: Path, tree: Path, wheel: str) -> None:
     text = yaml.safe_dump(environment, sort_keys=False)
     (tree / "environment.yml").write_text(text, encoding="utf-8")
     (tree / "requirements.txt").write_text("\n".join(pins) + "\n", encoding="utf-8")
+    binder = tree / "binder"  # the same, with the CPU build of torch, which is much smaller
+    binder.mkdir()
+    rows = (root / "binder" / "requirements.txt").read_text("utf-8").splitlines()
+    index = [row for row in rows if row.startswith("--extra-index-url")]
+    (binder / "requirements.txt").write_text("\n".join([*index, *pins]) + "\n", encoding="utf-8")
+    shutil.copyfile(root / "binder" / "runtime.txt", binder / "runtime.txt")
 
 
 def zip_tree(tree: Path, archive: Path) -> None:

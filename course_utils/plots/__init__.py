@@ -127,7 +127,7 @@ def bars(
     low, high
         Ends of the interval of each bar (not distances from it).
     reference
-        Draws a dashed line, e.g. chance.
+        Draws a dashed line, e.g. chance; with a label, a legend stands below the bars.
     """
     heights = np.asarray(values, dtype=float)
     ax = _axes(ax, (8.0, 0.45 * len(heights) + 1.2))
@@ -150,16 +150,24 @@ def bars(
         )
     if reference is not None:
         ax.axvline(reference, color="black", linestyle="--", linewidth=1, label=reference_label)
-        if reference_label:
-            ax.legend(loc="lower right")
     ax.set_yticks(places, list(names))
     ax.invert_yaxis()
+    if reference is not None and reference_label:
+        _legend_below_the_bars(ax)
     ax.grid(visible=False, axis="y")
     ax.set_xlabel(xlabel)
     ax.set_xlim(xlim) if xlim else ax.margins(x=0.2)
     if title:
         ax.set_title(title)
     return ax
+
+
+def _legend_below_the_bars(ax: Axes) -> None:
+    """Add a legend in a row of its own under horizontal bars, however high the axes are."""
+    lowest, top = ax.get_ylim()
+    legend = ax.legend(loc="lower right")
+    share = legend.get_window_extent().height / ax.get_window_extent().height + 0.06
+    ax.set_ylim(lowest + (lowest - top) * share / (1 - share), top)
 
 
 def heat_map(

@@ -1,5 +1,9 @@
 """Checks of notebook 01: self-attention on clinical notes."""
 
+from collections.abc import Mapping
+from types import SimpleNamespace
+from typing import Any
+
 from course_utils.checks.self_attention.exercises import (
     NOTEBOOK,
     EncoderBlock,
@@ -48,6 +52,7 @@ from course_utils.checks.self_attention.exercises import (
     summary,
     train_one_epoch,
 )
+from course_utils.checks.self_attention.parts import COURSE_PARTS, choose_parts
 
 __all__ = [
     "NOTEBOOK",
@@ -68,6 +73,7 @@ __all__ = [
     "compare_pooling",
     "compare_rotary",
     "compare_rotary_gradient",
+    "course_parts",
     "draw",
     "examine_ablation",
     "examine_block",
@@ -89,6 +95,7 @@ __all__ = [
     "multilabel_loss",
     "numbers",
     "pair",
+    "parts",
     "refuses_heads",
     "refuses_odd_width",
     "scaled_dot_product_attention",
@@ -97,3 +104,13 @@ __all__ = [
     "summary",
     "train_one_epoch",
 ]
+
+
+def parts(namespace: Mapping[str, Any], *names: str) -> SimpleNamespace:
+    """Give the parts of an encoder, the student's where they are right: see `choose_parts`."""
+    return choose_parts(NOTEBOOK, namespace, *names)
+
+
+def course_parts() -> SimpleNamespace:
+    """Give the course's parts alone."""
+    return SimpleNamespace(**COURSE_PARTS)
