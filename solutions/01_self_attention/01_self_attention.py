@@ -1170,6 +1170,8 @@ plt.show()
 # %% [markdown]
 # ## 12 Models to beat
 #
+# **Sitting 01b begins here.** Run all cells above first (*Run → Run All Above Selected Cell*); it takes seconds.
+#
 # "Attention outperforms ..." means nothing without the others, trained on the same notes. So here they are, from no learning at all to
 # a recurrent network of the size of our encoder:
 #
