@@ -659,6 +659,134 @@ print(f"root mean square of the code: {code.square().mean().sqrt():.3f}")
 
 
 # %% [markdown]
+# ## 7 One block
+#
+# Attention lets words exchange what they know; it is a weighted mean, and nothing in it can compute "cue **and** finding". So a transformer alternates it with a small network that works on
+# each word alone. Two details make stacks of such layers trainable. Every part only *adds* to what is there (a **residual** connection), so a word is never lost and gradients have
+# a free path. And every part reads a **normalised** copy, so nothing grows from block to block:
+#
+# $$x \leftarrow x + \mathrm{drop}\big(\mathrm{attention}(\mathrm{norm}_1(x))\big), \qquad x \leftarrow x + \mathrm{drop}\big(\mathrm{ffn}(\mathrm{norm}_2(x))\big)$$
+#
+# This order is called **pre-norm**. The original transformer normalised *after* each sum (post-norm); most models of today do it as you will.
+#
+# > **Exercise `EncoderBlock`** · 8 points · 25 minutes · difficulty 3 of 5
+#
+# Write an `nn.Module` with `__init__(d_model, num_heads, d_ff, dropout=0.0)` and `forward(x, attn_mask=None)`, by the two formulas above:
+#
+# - `x` is `(B, T, d_model)`; it returns `(out, weights)`, `(B, T, d_model)` and the attention's weights `(B, H, T, T)`;
+# - **attention** is your `MultiHeadSelfAttention`; `attn_mask` goes to it as it came, True = may attend. `nn.MultiheadAttention` and `nn.TransformerEncoderLayer` are no answers here;
+# - **two** LayerNorms over the features, each with a gain and a shift of its own (`nn.LayerNorm(d_model)` as it is);
+# - **ffn** maps d_model → d_ff → d_model, with one ReLU or GELU between the two maps;
+# - the second formula starts from the result of the first. With both branches silenced (their last maps zero) the block returns `x` as it is: no norm after the sums;
+# - **dropout**, at rate `dropout` (0 ≤ rate < 1), in training mode only: on what each branch adds, and on the attention weights (hand it to your attention). The returned weights
+#   are those before dropout. Dropout inside `ffn` is up to you;
+# - heads that do not divide d_model: `ValueError`; queries without any key, both dtypes and gradients as before. Names and layout are free.
+
+
+# %% nbgrader={"grade": false, "grade_id": "EncoderBlock", "locked": false, "schema_version": 3, "solution": true, "task": false}
+class EncoderBlock(nn.Module):
+    """Pre-norm encoder block.
+
+    Shapes: x (B, T, d_model), attn_mask broadcastable to (B, H, T, T), True = may attend.
+    Returns out (B, T, d_model) and weights (B, H, T, T), before dropout.
+    """
+
+    def __init__(self, d_model: int, num_heads: int, d_ff: int, dropout: float = 0.0) -> None:
+        super().__init__()
+        ### BEGIN SOLUTION
+        self.attention = MultiHeadSelfAttention(d_model, num_heads, dropout)
+        self.norm1 = nn.LayerNorm(d_model)
+        self.norm2 = nn.LayerNorm(d_model)
+        self.ffn = nn.Sequential(nn.Linear(d_model, d_ff), nn.ReLU(), nn.Linear(d_ff, d_model))
+        self.dropout = nn.Dropout(dropout)
+        ### END SOLUTION
+
+    def forward(
+        self, x: torch.Tensor, attn_mask: torch.Tensor | None = None
+    ) -> tuple[torch.Tensor, torch.Tensor]:
+        """Let the words look at each other, then work on each alone."""
+        ### BEGIN SOLUTION
+        attended, weights = self.attention(self.norm1(x), attn_mask)
+        x = x + self.dropout(attended)
+        x = x + self.dropout(self.ffn(self.norm2(x)))
+        return x, weights
+        ### END SOLUTION
+
+
+# %% nbgrader={"grade": true, "grade_id": "EncoderBlock_check", "locked": true, "points": 8, "schema_version": 3, "solution": false, "task": false}
+checks.self_attention.EncoderBlock(EncoderBlock)
+### BEGIN HIDDEN TESTS
+with checks.hidden("EncoderBlock"):
+    look = checks.self_attention
+    for d_model, num_heads in ((12, 5), (4, 8)):
+        look.refuses_heads(EncoderBlock, d_model, num_heads, 16)
+    look.examine_block(EncoderBlock, 8, 2, 5, seed=251, length=4)
+    look.examine_block(EncoderBlock, 5, 5, 24, seed=252, length=7)
+    look.examine_block(EncoderBlock, 4, 1, 4, seed=253, length=3)
+    look.examine_feed_forward(EncoderBlock, seed=254)
+    look.examine_norms(EncoderBlock, seed=255)
+    look.examine_block_dropout(EncoderBlock, rate=0.25, seed=256)
+    look.examine_block_dropout(EncoderBlock, rate=0.6, seed=257)
+### END HIDDEN TESTS
+
+# %% [markdown]
+# <details><summary>Hint 1</summary>
+#
+# `__init__` makes five parts: your attention, two `nn.LayerNorm(d_model)`, the feed-forward part as an `nn.Sequential` of two `nn.Linear` with `nn.ReLU()` between, and one
+# `nn.Dropout(dropout)`, which may be used in both places.
+#
+# </details>
+#
+# <details><summary>Hint 2</summary>
+#
+# `forward` is the two formulas, in two or three lines. The attention returns a pair: `attended, weights = self.attention(self.norm1(x), attn_mask)`. Give the attention the normalised
+# copy, but add to `x` itself.
+#
+# </details>
+#
+# <details><summary>Hint 3: nearly all of it</summary>
+#
+# ```python
+# # __init__
+# self.attention = MultiHeadSelfAttention(d_model, num_heads, dropout)
+# self.norm1, self.norm2 = nn.LayerNorm(d_model), nn.LayerNorm(d_model)
+# self.ffn = nn.Sequential(nn.Linear(d_model, d_ff), nn.ReLU(), nn.Linear(d_ff, d_model))
+# self.dropout = nn.Dropout(dropout)
+# # forward
+# attended, weights = self.attention(self.norm1(x), attn_mask)
+# x = x + self.dropout(attended)
+# x = ...                                  # the second formula
+# return x, weights
+# ```
+#
+# </details>
+
+# %% [markdown]
+# **Your block at work.** Untrained, on a sentence of random vectors: how much does each of twelve blocks in a row change a word?
+
+# %% tags=["needs-answer"]
+torch.manual_seed(SEED)
+stack = [EncoderBlock(32, 4, 64).eval() for _ in range(12)]
+x = torch.randn(1, 6, 32)
+sizes, kept = [], []
+with torch.no_grad():
+    y = x
+    for block in stack:
+        y, _ = block(y)
+        sizes.append(y.square().mean().sqrt().item())
+        kept.append(F.cosine_similarity(x, y, dim=-1).mean().item())
+fig, axes = plt.subplots(1, 2, figsize=(9, 2.8))
+axes[0].plot(range(1, 13), sizes, marker="o")
+axes[0].set(xlabel="block", ylabel="root mean square", ylim=(0, None), title="Size of the vectors")
+axes[1].plot(range(1, 13), kept, marker="o")
+axes[1].set(xlabel="block", ylabel="cosine with the input", ylim=(0, 1.03), title="What is kept")
+plt.show()
+
+# %% [markdown]
+# *Untrained blocks in a row. Left: size of the vectors. Right: similarity with the block's first input.*
+
+
+# %% [markdown]
 # ## 8 From tokens to one vector
 #
 # A note has many token vectors, a classifier wants one. The simplest summary is their mean. But notes in a batch have different
@@ -1939,6 +2067,98 @@ for name, value in {
 #   one of these: two things differ.
 # - One training run is one draw. The lines above say which range several seeds gave; a difference smaller than that range is no difference.
 
+
+# %% [markdown]
+# ## 17 Turning instead of adding
+#
+# Your embedding *adds* the position to the word, and section 13 showed how one can drown the other. **Rotary positions** (RoPE, Su et al. 2021), which most language models of
+# today use, cannot drown: they add nothing. Queries and keys are **turned**, pair of features by pair of features, by an angle that grows with the position:
+#
+# $$\begin{pmatrix} x'_{2i} \\ x'_{2i+1} \end{pmatrix} = \begin{pmatrix} \cos\theta & -\sin\theta \\ \sin\theta & \cos\theta \end{pmatrix}
+# \begin{pmatrix} x_{2i} \\ x_{2i+1} \end{pmatrix}, \qquad \theta = p \cdot \text{base}^{-2i/d}$$
+#
+# A dot product of two turned vectors depends only on the *difference* of their angles. So a score $q_t \cdot k_s$ knows how far apart two words are, $t - s$, and not where in the note they stand:
+# "three words before" means the same at the beginning and at the end.
+#
+# > **Exercise `apply_rotary`** · 5 points · 15 minutes · difficulty 2 of 5
+#
+# Write a function of `x`, `positions` and `base=10000.0`:
+#
+# - `x` is `(..., T, d)` with any number of leading dimensions, none included; row t of every `(T, d)` block stands at `positions[t]`;
+# - `positions` is an integer tensor `(T,)`, in any order; it may be negative;
+# - features 2i and 2i+1, **neighbours**, form pair number i, counted from 0, and are turned **counter-clockwise**, as in the formula, by the angle positions · base^(−2i/d);
+# - the result has the shape of `x` with every feature at its old place, and the dtype of `x`. Compute the angles in float32 or better, also when `x` is in half precision;
+# - an odd d leaves a feature without a partner: raise a `ValueError`;
+# - `x` stays as it is, need not be contiguous in memory, and gradients flow back to it. Values are compared to 2e-4 up to |position| = 512 (less strictly in half precision).
+
+
+# %% nbgrader={"grade": false, "grade_id": "apply_rotary", "locked": false, "schema_version": 3, "solution": true, "task": false}
+def apply_rotary(x: torch.Tensor, positions: torch.Tensor, base: float = 10000.0) -> torch.Tensor:
+    """Turn neighbouring pairs of features by their position.  x (..., T, d), positions (T,) -> (..., T, d)."""
+    ### BEGIN SOLUTION
+    d = x.size(-1)
+    if d % 2:
+        raise ValueError(f"rotary positions turn pairs of features, got d = {d}")
+    rate = base ** (-torch.arange(0, d, 2, dtype=torch.float32, device=x.device) / d)  # (d/2,)
+    angle = positions[:, None] * rate  # (T, d/2)
+    first, second = x[..., 0::2], x[..., 1::2]  # (..., T, d/2)
+    cos, sin = angle.cos(), angle.sin()
+    pairs = torch.stack([first * cos - second * sin, first * sin + second * cos], dim=-1)
+    return pairs.flatten(-2).to(x.dtype)
+    ### END SOLUTION
+
+
+# %% nbgrader={"grade": true, "grade_id": "apply_rotary_check", "locked": true, "points": 5, "schema_version": 3, "solution": false, "task": false}
+checks.self_attention.apply_rotary(apply_rotary)
+### BEGIN HIDDEN TESTS
+with checks.hidden("apply_rotary"):
+    look = checks.self_attention
+    for d in (1, 3, 9):
+        look.refuses_odd_width(apply_rotary, d)
+    shapes = [((), 1, 2), ((4,), 7, 6), ((2, 1, 3), 3, 10), ((2, 2), 6, 64), ((1,), 2, 4)]
+    for dtype in (torch.float32, torch.float64, torch.bfloat16, torch.float16):
+        for seed, (lead, t, d) in enumerate(shapes):
+            x = look.draw(*lead, t, d, seed=821 + seed, dtype=dtype) / 2
+            some = torch.randint(-512, 513, (t,), generator=look.numbers(831 + seed))
+            for positions in (some, some.int(), some.abs(), torch.arange(t) + 100):
+                for base in (None, 10000.0, 50.0, 1e6):
+                    look.compare_rotary(apply_rotary, x, positions, base)
+            wide = look.draw(t, d, *lead, 2, seed=841 + seed, dtype=dtype) / 2
+            turned = wide.movedim((0, 1), (-2, -1))  # (..., 2, T, d), far from contiguous
+            look.compare_rotary(apply_rotary, turned, some)
+            if dtype in (torch.float32, torch.float64):
+                look.compare_rotary_gradient(apply_rotary, x, some)
+### END HIDDEN TESTS
+
+# %% [markdown]
+# <details><summary>Hint 1</summary>
+#
+# Slices with a step take the pairs apart: `x[..., 0::2]` holds the first feature of every pair, `x[..., 1::2]` the second, both `(..., T, d/2)`. The angles are a
+# table `(T, d/2)`, positions as a column times rates as a row, like the table of section 6, and broadcast over the leading dimensions by themselves.
+#
+# </details>
+#
+# <details><summary>Hint 2</summary>
+#
+# With `cos` and `sin` of the table, the new first feature is first · cos − second · sin, the new second one first · sin + second · cos. To bring both back to their places,
+# stack them along a *new last* dimension, `(..., T, d/2, 2)`, and flatten the last two.
+#
+# </details>
+#
+# <details><summary>Hint 3: nearly all of it</summary>
+#
+# ```python
+# d = x.size(-1)
+# if d % 2:
+#     raise ValueError(...)
+# rate = base ** (-torch.arange(0, d, 2, dtype=torch.float32, device=x.device) / d)
+# angle = positions[:, None] * rate
+# first, second = x[..., 0::2], x[..., 1::2]
+# pairs = torch.stack([first * angle.cos() - second * angle.sin(), ...], dim=-1)
+# return pairs.flatten(-2).to(x.dtype)
+# ```
+#
+# </details>
 
 # %% [markdown]
 # **Your function at work: three codes of position, and none.** The same encoder (blocks, pooling and recipe of section 15, the course's parts), with its positions told in another way:
