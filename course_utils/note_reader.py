@@ -12,6 +12,7 @@ import math
 from collections.abc import Sequence
 from importlib import resources
 
+import numpy as np
 import pandas as pd
 import torch
 from safetensors.torch import load_file
@@ -83,11 +84,11 @@ def read(texts: str | Sequence[str]) -> pd.DataFrame:
         raise ValueError(f"texts must hold at least one word each, got {texts!r}")
     reader = load()
     known = token_ids < reader.embedding.num_embeddings  # later words of the list are unknown
-    token_ids = torch.from_numpy(token_ids * known + ~known)
+    token_ids = np.where(known, token_ids, 1)
     table = pd.DataFrame(
-        reader(token_ids).sigmoid().numpy().round(2),
+        reader(torch.from_numpy(token_ids)).sigmoid().numpy().round(2),
         index=pd.Index(texts, name="text"),
         columns=list(CLASS_NAMES),
     )
-    table["unknown words"] = (token_ids == 1).sum(1).numpy()
+    table["unknown words"] = (token_ids == 1).sum(1)
     return table

@@ -72,6 +72,8 @@ print("memory ", f"{memory:.0f} GiB" if memory else "unknown on this system")
 #
 # 1. **Why**: a few sentences and one formula.
 # 2. **A box** with points, minutes and difficulty, and what to build, with all shapes. What is not forbidden there is allowed, in any style: loops, `einsum`, built-in functions.
+#    Two rules hold in every box without being said: what your function is given stays as it was (work on copies, never in place on an argument), and results keep the dtype of
+#    the first tensor, unless the box says otherwise.
 # 3. **The stub**: a function whose body is one line, `raise NotImplementedError(...)`. Replace that line.
 # 4. **The check**, in the cell below. Run it as often as you like; it costs nothing. It says one of three things:
 #    - *not attempted*: the stub is still there;
@@ -167,8 +169,8 @@ print(broadcast_add(torch.tensor([0.0, 10.0, 20.0]), torch.tensor([1.0, 2.0, 3.0
 # Write a function of `scores (..., S)` and `mask`, boolean of the same shape, that returns weights of that shape:
 #
 # - each row sums to one over the entries that are kept; the others are 0;
-# - a row with nothing to keep is all **zero**, never NaN, and its gradient is finite;
-# - the scores you were given stay as they are.
+# - a row with nothing to keep is all **zero**, never NaN;
+# - gradients flow back to the scores, finite for such a row too.
 
 
 # %% nbgrader={"grade": false, "grade_id": "masked_softmax", "locked": false, "schema_version": 3, "solution": true, "task": false}

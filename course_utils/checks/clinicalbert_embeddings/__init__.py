@@ -40,7 +40,13 @@ from course_utils.checks.clinicalbert_embeddings.outcomes import (
     table,
     whole_numbers,
 )
-from course_utils.checks.clinicalbert_embeddings.probing import fits_below, group_trap, probe_table
+from course_utils.checks.clinicalbert_embeddings.probing import (
+    assert_averaged,
+    assert_guesswork,
+    assert_unseen,
+    group_trap,
+    probe_table,
+)
 from course_utils.checks.clinicalbert_embeddings.search import compare_nearest
 from course_utils.checks.clinicalbert_embeddings.tokens import token_table, vocabulary_rows
 
@@ -50,6 +56,9 @@ __all__ = [
     "TEXTS",
     "Recorder",
     "as_tensor",
+    "assert_averaged",
+    "assert_guesswork",
+    "assert_unseen",
     "compare_embeddings",
     "compare_nearest",
     "compare_texts",
@@ -58,7 +67,6 @@ __all__ = [
     "embedding_mistakes",
     "error_of",
     "first_layer",
-    "fits_below",
     "group_trap",
     "input_embeddings",
     "layer_probe",

@@ -21,7 +21,7 @@ from torch import Tensor, nn
 
 from course_utils.checks.calls import call
 from course_utils.checks.core import fail, require
-from course_utils.checks.self_attention.attention import draw, run
+from course_utils.checks.self_attention.probe import draw, run
 from course_utils.checks.tensors import options
 
 __all__ = ["build_block", "examine_block", "examine_feed_forward", "examine_norms"]

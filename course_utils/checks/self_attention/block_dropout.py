@@ -15,8 +15,8 @@ import torch
 from torch import nn
 
 from course_utils.checks.core import fail, require
-from course_utils.checks.self_attention.attention import draw, run
 from course_utils.checks.self_attention.block import LARGE, build_block
+from course_utils.checks.self_attention.probe import draw, run
 
 __all__ = ["examine_block_dropout"]
 
