@@ -686,7 +686,7 @@ print(f"root mean square of the code: {code.square().mean().sqrt():.3f}")
 # - the second formula starts from the result of the first. With both branches silenced (their last maps zero) the block returns `x` as it is: no norm after the sums;
 # - **dropout**, at rate `dropout` (0 ≤ rate < 1), in training mode only: on what each branch adds, and on the attention weights (hand it to your attention). The returned weights
 #   are those before dropout. Dropout inside `ffn` is up to you;
-# - heads that do not divide d_model: `ValueError`; queries without any key, both dtypes and gradients as before. Names and layout are free.
+# - heads that do not divide d_model: `ValueError`; queries without any key, both dtypes and gradients (through `out` and through `weights`) as before. Names and layout are free.
 
 
 # %% nbgrader={"grade": false, "grade_id": "EncoderBlock", "locked": false, "schema_version": 3, "solution": true, "task": false}

@@ -99,6 +99,7 @@ def examine_block(
         _examine_sums(module, x)
         _examine_order(module, x, mask)
         _examine_silence(module, x)
+        _examine_signs(module, x)
     _examine_gradients(module, x, mask)
     for dtype in (torch.float32, torch.float64):  # run() compares shapes and dtypes
         same = build_block(answer, d_model, num_heads, d_ff, seed=seed, dtype=dtype)
@@ -273,40 +274,60 @@ def _examine_silence(module: nn.Module, x: Tensor) -> None:
     )
 
 
+def _examine_signs(module: nn.Module, x: Tensor) -> None:
+    """With equal, positive parameters every norm, map and activation gives something positive."""
+    nobody = _nobody(x)
+    with _restored(module) as parameters:
+        for p in parameters:
+            p.fill_(0.5)
+        second = _added(module, x, nobody)
+        first = _added(module, x) - second
+    for name, added in (("attention", first), ("the feed-forward part", second)):
+        require(
+            bool((added > 0).all()),
+            f"With all parameters positive {name} adds something positive; here it takes away.",
+            "both sums are sums, x + drop(...): no minus",
+        )
+
+
 def _examine_gradients(module: nn.Module, x: Tensor, mask: Tensor) -> None:
+    """Compare the slopes along x with finite differences; count the parameters that learn."""
     x = x.clone().requires_grad_()
-    way, slope = draw(*x.shape, seed=7), draw(*x.shape, seed=8)
+    way = draw(*x.shape, seed=7)
     none = mask.clone()
     none[1] = False
-    for p in module.parameters():
-        p.grad = None
-    result = (run(module, x, none)[0] * slope).sum()
-    hint = "`.detach()`, `.data` or `torch.no_grad()` on the way, or a part that is never used"
-    require(result.requires_grad, "No gradient flows through out.", hint)
-    result.backward()
-    found = [p.grad for p in module.parameters()]
-    require(
-        x.grad is not None
-        and all(g is None or bool(torch.isfinite(g).all()) for g in [x.grad, *found]),
-        "With a query whose keys are all masked the gradient is missing or not finite.",
-    )
-    learning = sum(g.numel() for g in found if g is not None and bool(g.abs().max() > 0))
-    d = x.size(-1)
-    require(
-        learning >= 4 * d**2 + 4 * d,
-        f"A gradient reaches {learning} parameters only.",
-        hint,
-    )
+    result = run(module, x, none)
     with torch.no_grad():
         step = 1e-6
-        up, down = (run(module, x.detach() + s * way, none)[0] for s in (step, -step))
-        want = float(((up - down) * slope).sum() / (2 * step))
-    got = float((x.grad * way).sum()) if x.grad is not None else 0.0
-    require(
-        abs(got - want) <= 1e-2 * max(1.0, abs(want)),
-        f"The gradient of out along x is {got:.4g}; differences say {want:.4g}.",
-        "part of the gradient is cut off: `.detach()` or `.data` in one of the branches",
-    )
+        up, down = (run(module, x.detach() + s * way, none) for s in (step, -step))
+    hint = "`.detach()`, `.data` or `torch.no_grad()` on the way, or a part that is never used"
+    for i, name in enumerate(("out", "weights")):
+        slope = draw(*result[i].shape, seed=8)
+        x.grad = None
+        for p in module.parameters():
+            p.grad = None
+        require(result[i].requires_grad, f"No gradient flows through {name}.", hint)
+        (result[i] * slope).sum().backward(retain_graph=True)
+        found = [p.grad for p in module.parameters() if p.grad is not None]
+        if x.grad is None or not all(bool(torch.isfinite(g).all()) for g in [x.grad, *found]):
+            fail(
+                "With a query whose keys are all masked the gradient is missing or not finite.",
+                hint,
+            )
+        learning = sum(g.numel() for g in found if bool(g.abs().max() > 0))
+        needed = (4 if name == "out" else 2) * x.size(-1) ** 2
+        require(
+            learning >= needed,
+            f"A gradient of {name} reaches {learning} parameters; its maps have {needed}.",
+            hint,
+        )
+        want = float(((up[i] - down[i]) * slope).sum() / (2 * step))
+        got = float((x.grad * way).sum())
+        require(
+            abs(got - want) <= 1e-2 * max(0.1, abs(want)),
+            f"The gradient of {name} along x is {got:.4g}; differences say {want:.4g}.",
+            "part of the gradient is cut off: `.detach()` or `.data` in one of the branches",
+        )
 
 
 # ------------------------------------------------------------------------- the feed-forward part
