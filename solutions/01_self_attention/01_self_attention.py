@@ -2510,6 +2510,10 @@ plots.heat_map(
 )
 plt.gca().tick_params(axis="x", rotation=30)
 plt.show()
+# %% [markdown]
+# *Accuracy by kind of mention in the other grammar, and for findings that are paraphrased or misspelled.*
+
+# %%
 score = out_of_grammar["both kinds"]
 for key, name in {
     "shifted_rule_clause": "rule (whole clause)",
@@ -2531,8 +2535,6 @@ _ = claims.claim(
 )
 
 # %% [markdown]
-# *Accuracy by kind of mention in the other grammar, and for findings that are paraphrased or misspelled.*
-#
 # The rule that was perfect is now not far from guessing. It breaks where a scope ends without a terminator (*denies X, reports Y*: its cue reaches on), and where a new phrase only looks like a cue. The learned readers fall less there, but take
 # a relative's finding for the patient's: nothing in their notes was ever about anybody else.
 #
