@@ -32,7 +32,7 @@ export MKL_NUM_THREADS ?= 1
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 .PHONY: help lab run test quick lint unit answers nbval notebooks solutions release bench env lock clean \
-  gone test-colab test-gpu sandbox grade demo-class mutants
+  gone test-colab test-gpu sandbox browser site doctor grade demo-class mutants
 
 help: ## list the commands
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
@@ -65,6 +65,12 @@ release: $(READY) ## make the student notebooks (or NB=name), wheel, zip and tre
 	$(BIN)/python -m classroom release $(NB) \
 	  $(if $(REPO),--repo $(REPO)) $(if $(REF),--ref $(REF))
 
+doctor: ## check this machine for the course and for grading, with what to do
+	@$(if $(wildcard $(BIN)/python),$(BIN)/python,$(PYTHON)) tools/doctor.py
+
+site: $(READY) ## build the website of the releases in build/site/html (REPO=owner/name REF=v1 for Colab)
+	$(BIN)/python -m classroom site $(if $(REPO),--repo $(REPO)) $(if $(REF),--ref $(REF))
+
 lint: $(READY) ## format, lint and types
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
@@ -92,8 +98,13 @@ sandbox: # bubblewrap, in which student code runs: Debian's package where it can
 	  { [ "$$(id -u)" = 0 ] || sudo=sudo; $$sudo apt-get update -qq && $$sudo apt-get install -y -qq bubblewrap; }; } || \
 	  echo "There is no bubblewrap here (Debian package: bubblewrap): student code cannot be boxed."
 
-test: sandbox unit answers notebooks ## everything that has to pass
-	$(BIN)/python -m pytest tests/colab tests/classroom
+browser: # chromium, in which the site is tried: Debian's package where it can be installed without asking
+	@command -v chromium >/dev/null || { [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null && \
+	  apt-get update -qq && apt-get install -y -qq --no-install-recommends chromium >/dev/null; } || \
+	  echo "There is no chromium here (Debian package: chromium): the site is not tried in a browser."
+
+test: sandbox browser unit answers notebooks ## everything that has to pass
+	$(BIN)/python -m pytest tests/colab tests/classroom tests/mutants tests/site
 
 quick: $(READY) ## the same for what changed since the last commit on main
 	$(BIN)/python tools/quick.py
