@@ -298,7 +298,7 @@ def _examine_gradients(module: nn.Module, x: Tensor, mask: Tensor) -> None:
         hint,
     )
     with torch.no_grad():
-        step = 1e-4
+        step = 1e-6
         up, down = (run(module, x.detach() + s * way, none)[0] for s in (step, -step))
         want = float(((up - down) * slope).sum() / (2 * step))
     got = float((x.grad * way).sum()) if x.grad is not None else 0.0
