@@ -2538,7 +2538,7 @@ _ = claims.claim(
 # The rule that was perfect is now not far from guessing. It breaks where a scope ends without a terminator (*denies X, reports Y*: its cue reaches on), and where a new phrase only looks like a cue. The learned readers fall less there, but take
 # a relative's finding for the patient's: nothing in their notes was ever about anybody else.
 #
-# Then both adapt. The wider lists mend exactly what their author thought of, uncertainty and relatives without a single error, and leave the rest as it was. (Their author is the course's, who knows both grammars; lists written without that
+# Then both adapt. The wider lists mend exactly what their author thought of, uncertainty and relatives without a single error, and leave the rest as it was. (Their author has read the new grammar: this is the rule at its best; lists written without that
 # knowledge would mend less.) A thousand labelled notes mend nearly everything at once for the readers that see order, the ends of scopes too, and little for the bag, which cannot bind a cue to a finding however much
 # it sees. **That is what learning has and a rule has not: it needs examples, not somebody who finds the phrases.** What it has not: a reason that you could read, and any protection in a third hospital. And labels have a price as well.
 
