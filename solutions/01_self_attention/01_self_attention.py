@@ -1616,7 +1616,7 @@ _ = claims.claim("01_self_attention", "usual_rms_ratio", USUAL_RATIO)
 # 1. **The position is drowned.** The token is ten times as large as the position: $\sqrt{D} \cdot 1$ against $1/\sqrt 2$. In the sum, about one percent of the power
 #    says *where* a word stands.
 # 2. **The scores are saturated.** A dot product of two vectors grows with the product of their sizes, so the first scores are some fifty times too large, the softmax
-#    is closed, and each word looks at one word that chance has chosen. A closed softmax passes hardly any gradient (section 20).
+#    is closed, and each word looks at one word that chance has chosen.
 #
 # Which of the two makes it fail? Both look convincing, and an explanation that only sounds right is not one. So take them apart: two levels of each make
 # four runs, a **2 × 2 experiment**. *Drowned* or *audible* is the ratio of token to position, 10 : 1 or 1 : 1. *Loud* or *quiet* is the size of their sum, as large as with the usual start
