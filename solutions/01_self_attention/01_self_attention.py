@@ -1616,7 +1616,7 @@ _ = claims.claim("01_self_attention", "usual_rms_ratio", USUAL_RATIO)
 # 1. **The position is drowned.** The token is ten times as large as the position: $\sqrt{D} \cdot 1$ against $1/\sqrt 2$. In the sum, about one percent of the power
 #    says *where* a word stands.
 # 2. **The scores are saturated.** A dot product of two vectors grows with the product of their sizes, so the first scores are some fifty times too large, the softmax
-#    is closed, and each word looks at one word that chance has chosen. A closed softmax passes hardly any gradient (section 20).
+#    is closed, and each word looks at one word that chance has chosen.
 #
 # Which of the two makes it fail? Both look convincing, and an explanation that only sounds right is not one. So take them apart: two levels of each make
 # four runs, a **2 × 2 experiment**. *Drowned* or *audible* is the ratio of token to position, 10 : 1 or 1 : 1. *Loud* or *quiet* is the size of their sum, as large as with the usual start
@@ -2510,6 +2510,10 @@ plots.heat_map(
 )
 plt.gca().tick_params(axis="x", rotation=30)
 plt.show()
+# %% [markdown]
+# *Accuracy by kind of mention in the other grammar, and for findings that are paraphrased or misspelled.*
+
+# %%
 score = out_of_grammar["both kinds"]
 for key, name in {
     "shifted_rule_clause": "rule (whole clause)",
@@ -2531,12 +2535,10 @@ _ = claims.claim(
 )
 
 # %% [markdown]
-# *Accuracy by kind of mention in the other grammar, and for findings that are paraphrased or misspelled.*
-#
 # The rule that was perfect is now not far from guessing. It breaks where a scope ends without a terminator (*denies X, reports Y*: its cue reaches on), and where a new phrase only looks like a cue. The learned readers fall less there, but take
 # a relative's finding for the patient's: nothing in their notes was ever about anybody else.
 #
-# Then both adapt. The wider lists mend exactly what their author thought of, uncertainty and relatives without a single error, and leave the rest as it was. (Their author is the course's, who knows both grammars; lists written without that
+# Then both adapt. The wider lists mend exactly what their author thought of, uncertainty and relatives without a single error, and leave the rest as it was. (Their author has read the new grammar: this is the rule at its best; lists written without that
 # knowledge would mend less.) A thousand labelled notes mend nearly everything at once for the readers that see order, the ends of scopes too, and little for the bag, which cannot bind a cue to a finding however much
 # it sees. **That is what learning has and a rule has not: it needs examples, not somebody who finds the phrases.** What it has not: a reason that you could read, and any protection in a third hospital. And labels have a price as well.
 
