@@ -3053,7 +3053,7 @@ _ = claims.claim("01_self_attention", "attention_occlusion_correlation", found.c
 # %% [markdown]
 # *How often the top word outside the finding is one of the deciding words, by kind of mention: for three measures, and for a random word.*
 #
-# All three beat chance, none finds the deciding word always, and between attention and occlusion the intervals do not decide. This count cannot settle what attention explains. And one column is odd: where
+# All three beat chance, none finds the deciding word always, and attention does not do better than occlusion. This count cannot settle what attention explains. And one group of bars is odd: where
 # a scope ends (*denies A **but** reports B*), hiding a word finds the deciding *but* rarely. Does the model not use it?
 #
 # ### Two words that say the same
@@ -3174,8 +3174,8 @@ _ = claims.claim("01_self_attention", "knock_out_most", losses[most][0], control
 
 # %%
 @torch.no_grad()
-def patched_shares(one: int, a: str, b: str) -> np.ndarray:
-    """Share of the way to the mirror's logit of A, for each depth and place: (3, 6)."""
+def patched_moves(one: int, a: str, b: str) -> tuple[np.ndarray, float]:
+    """How far the logit of A moves for each depth and place, (3, 6), and how far the mirror's is."""
     tokens, places = sentence("denies", a, "reports", b)
     mirror, _ = sentence("reports", a, "denies", b)
     depths = [encoder.embedding, *encoder.blocks]
@@ -3183,13 +3183,13 @@ def patched_shares(one: int, a: str, b: str) -> np.ndarray:
         stored = [stack.enter_context(probes.record(module)) for module in depths]
         there = encoder(mirror)[0][0, one].item()
     here = encoder(tokens)[0][0, one].item()
-    shares = np.zeros((len(depths), len(PLACES)))
+    moves = np.zeros((len(depths), len(PLACES)))
     for depth, module in enumerate(depths):
         for i, names in enumerate(PLACES.values()):
             where = [position for name in names for position in places[name]]
             with probes.patch(module, stored[depth][0], where):
-                shares[depth, i] = (encoder(tokens)[0][0, one].item() - here) / (there - here)
-    return shares
+                moves[depth, i] = encoder(tokens)[0][0, one].item() - here
+    return moves, there - here
 
 
 PLACES = {
@@ -3200,11 +3200,12 @@ PLACES = {
     "B": ["B"],
     "the rest": ["start", "end"],
 }
-shares = np.stack([patched_shares(one, a, b) for one, a, _, b in PAIRS])  # (100, 3, 6)
+results = [patched_moves(one, a, b) for one, a, _, b in PAIRS]
+moves, whole_way = (np.array(part) for part in zip(*results, strict=True))  # (100, 3, 6), (100,)
 
 # %%
 plots.heat_map(
-    shares.mean(0),
+    moves.mean(0) / whole_way.mean(),
     rows=["words", "after block 1", "after block 2"],
     columns=list(PLACES),
     colorbar="share of the way",
@@ -3215,11 +3216,19 @@ plots.heat_map(
     ax=plt.subplots(figsize=(8, 2.8))[1],
 )
 plt.show()
+
+
+def share(moved: np.ndarray, way: np.ndarray) -> float:
+    """Mean move over mean way: a pair with a short way does not count more than others."""
+    return moved.mean() / way.mean()
+
+
 for depth, name in enumerate(("words", "after block 1", "after block 2")):
     for place in (0, 1):
-        mean, low, high = mean_with_interval(shares[:, depth, place])
-        print(f"{name}, {list(PLACES)[place]}: {mean:.2f} (95 % interval {low:.2f} to {high:.2f})")
-verb, at_a, at_b = shares[:, 0, 0].mean(), shares[:, 2, 1].mean(), shares[:, 2, 4].mean()
+        low, high = metrics.bootstrap_interval(share, moves[:, depth, place], whole_way)
+        found = share(moves[:, depth, place], whole_way)
+        print(f"{name}, {list(PLACES)[place]}: {found:.2f} (95 % interval {low:.2f} to {high:.2f})")
+verb, at_a, at_b = (share(moves[:, d, p], whole_way) for d, p in ((0, 0), (2, 1), (2, 4)))
 claims.claim("01_self_attention", "patched_verb_words", verb)
 _ = claims.claim("01_self_attention", "patched_finding_at_the_end", at_a, control=at_b)
 
@@ -3230,7 +3239,7 @@ _ = claims.claim("01_self_attention", "patched_finding_at_the_end", at_a, contro
 # denies B", pulls in the other direction.) After the first block most of it sits at the words of A, a part still at B; after the second nearly all of it at A, where the pooling picks it up, and as good as nothing at B. That is what "*pneumonia* gets to know about
 # the *no*" of section 4 looks like in a trained model, and this time it is not a picture that suggests it, but an intervention that shows it.
 #
-# So, does attention explain? As a ranking of words, the averaged map is a weak witness: about half of its top words are deciding ones, no more than occlusion finds. As a route it can be right: the head that looks at the deciding words carries the
+# So, does attention explain? As a ranking of words, the averaged map is a weak witness: fewer than half of its top words are deciding ones, no more than occlusion finds. As a route it can be right: the head that looks at the deciding words carries the
 # message, and the message arrives where the map says. But that took three interventions to know. A map is a hypothesis; knocking out and patching are its tests; occlusion is one too, though it asks with sentences nobody would write, and underrates what is said twice.
 #
 # > **Question 2** · 5 points · 15 minutes
