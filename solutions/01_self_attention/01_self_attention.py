@@ -42,7 +42,7 @@
 #
 # **Guesses.** Before some figures a cell asks what you expect. Write a number or a choice in place of the dots: the figure then shows it beside what was measured. A
 # guess earns no points and is stored nowhere; who skips it sees the figure without it. Figures differ a little from machine to machine: each is printed with
-# the range that five runs with other random numbers gave.
+# the range that runs with other random numbers gave, once these have been measured.
 #
 # **Two rules of every exercise**: what your code is given stays as it was (work on copies, never in place on an argument), and results keep the dtype of the
 # first tensor, unless the box says otherwise.
