@@ -28,7 +28,7 @@ def find_leaks(build_features, events, static, train_ids, *, window_minutes=2880
                     break
         return bad
 
-    full = build_features(events, static, train_ids)
+    full = build_features(events.copy(), static.copy(), train_ids)
     blank = static.copy(deep=True)
     for column in known_late:
         blank[column] = None
