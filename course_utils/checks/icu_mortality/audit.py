@@ -93,8 +93,7 @@ def leaky_builder(events: pd.DataFrame, static: pd.DataFrame, train_ids: object)
     table["los_hours"] = los * 24
     table["age_scaled_on_all"] = (static["age"] - static["age"].mean()) / static["age"].std()
     table["late_and_split"] = table["relative_time_to_final_event"] - static["age"].median()
-    codes = {c: i for i, c in enumerate(static["insurance"].value_counts().index)}
-    table["insurance_code"] = static["insurance"].map(codes)
+    table["insurance_code"] = static["insurance"].map(static["insurance"].value_counts())
     return _in_order_of(events, table)
 
 

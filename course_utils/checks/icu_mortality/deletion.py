@@ -143,15 +143,20 @@ def deletion_random(answer: Callable, seed: int) -> None:
             f"{', '.join(map(str, left))}.",
             "a random ranking permutes the given positions: ranking[randperm(n)], not randperm(n)",
         )
+    turned = 0
     for size, k in left.items():
         own = batch["is_event"][0].clone()
         own[ranking[: 2 * k]] = False
         others = [m for m in asked if int(m.sum()) == size and not torch.equal(m, own)]
         if 0 < k < 6 and others:
+            back = batch["is_event"][0].clone()
+            back[ranking.flip(0)[: 2 * k]] = False
+            turned += all(torch.equal(mask, back) for mask in others)
             _is_mean_risk(first["risk_random"].iloc[k], others, share, rest, 2 * k)
     middle = slice(1, 6)
     follows = np.allclose(first["risk_random"][middle], first["risk"][middle], atol=1e-3)
     require(not follows, "risk_random follows the given ranking.")
+    require(turned < 5, "risk_random follows the given ranking, from its other end.")
 
 
 def _is_mean_risk(

@@ -91,10 +91,12 @@ def rollout_by_hand(answer: Callable) -> None:
     """Two events, one layer: an event that is looked at through another one."""
     attention = torch.tensor([[[[0.0, 1.0], [0.0, 1.0]]]])
     pooling = torch.tensor([[[0.8, 0.2]]])
-    got = call_alone(answer, [attention], pooling, torch.ones(1, 2, dtype=torch.bool))
+    both = torch.ones(1, 2, dtype=torch.bool)
+    got = call_alone(answer, [attention], pooling, both)
     # Â = [[.5, .5], [0, 1]]: half of what is pooled at the first place came from the second
     want = torch.tensor([[0.4, 0.6]])
-    same(got, want, "the score of two events, the first of which copies the second")
+    words = "the score of two events, the first of which copies the second"
+    same(got, want, words, mistakes=_mistakes([attention], pooling, both))
 
 
 # --------------------------------------------------------------------------- causal_by_time_mask
