@@ -4,7 +4,10 @@ PYTHON ?= python3
 VENV ?= .venv
 # CPU build of torch by default; `make TORCH=cuda ...` for NVIDIA GPUs.
 TORCH ?= cpu
+# uv installs, and pip where there is no uv; `make env INSTALLER=pip` takes pip at once.
+INSTALLER ?= uv
 NB ?=
+EXERCISE ?=
 # Grading: make grade ASSIGNMENT=01_self_attention SUBMISSIONS=folder-or-zip
 WORKERS ?=
 SCHEDULER ?=
@@ -16,6 +19,8 @@ GRADING = $(if $(WORKERS),--workers $(WORKERS)) $(if $(SCHEDULER),--scheduler $(
   $(if $(DUE),--due "$(DUE)") $(if $(UNSAFE),--unsafe)
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
+# An environment whose Python has gone is made again.
+GONE := $(if $(wildcard $(READY)),$(shell $(BIN)/python -c "" 2>/dev/null || echo gone))
 # What runs the notebooks on a GPU: the environment when there is one, else any Python with torch.
 GPU_PYTHON ?= $(if $(wildcard $(BIN)/python),$(BIN)/python,$(PYTHON))
 JOBS ?= $(shell $(PYTHON) -c "import os; print(len(os.sched_getaffinity(0)))" 2>/dev/null || echo 2)
@@ -26,19 +31,29 @@ export MKL_NUM_THREADS ?= 1
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help lab run test quick lint unit answers nbval notebooks solutions release bench env clean \
-  test-colab test-gpu sandbox grade demo-class
+.PHONY: help lab run test quick lint unit answers nbval notebooks solutions release bench env lock clean \
+  gone test-colab test-gpu sandbox browser site doctor grade demo-class mutants
 
 help: ## list the commands
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
 
-$(READY): constraints.txt pyproject.toml tools/setup_env.py
-	$(PYTHON) tools/setup_env.py --venv $(VENV) --torch $(TORCH)
+$(READY): constraints.txt requirements.lock pyproject.toml tools/setup_env.py $(GONE)
+	@command -v $(PYTHON) >/dev/null || \
+	  { echo "setup: there is no $(PYTHON). Python 3.11 or newer is needed: make PYTHON=... $(MAKECMDGOALS)"; exit 1; }
+	@$(PYTHON) tools/setup_env.py --venv $(VENV) --torch $(TORCH) --installer $(INSTALLER)
+
+gone:
 
 env: $(READY) ## create or update the environment in .venv from constraints.txt
 
-lab: $(READY) ## open the student notebooks in JupyterLab
-	$(BIN)/jupyter lab --notebook-dir=notebooks
+lock: $(READY) ## write requirements.lock, the hashes of what constraints.txt pins
+	$(BIN)/uv pip compile constraints.txt --no-deps --universal --generate-hashes --no-annotate \
+	  --python-version 3.11.0 --no-emit-package torch --quiet --output-file requirements.lock \
+	  --custom-compile-command "make lock"
+
+lab: $(READY) ## open the student notebooks in JupyterLab, as a student sees it
+	JUPYTER_CONFIG_PATH=tools/lab $(BIN)/jupyter lab --notebook-dir=notebooks \
+	  notebooks/00_start_here/00_start_here.ipynb
 
 run: $(READY) ## execute the solutions (or NB=name), write HTML and show the key figures
 	$(BIN)/python -m classroom run $(NB)
@@ -50,6 +65,12 @@ release: $(READY) ## make the student notebooks (or NB=name), wheel, zip and tre
 	$(BIN)/python -m classroom release $(NB) \
 	  $(if $(REPO),--repo $(REPO)) $(if $(REF),--ref $(REF))
 
+doctor: ## check this machine for the course and for grading, with what to do
+	@$(if $(wildcard $(BIN)/python),$(BIN)/python,$(PYTHON)) tools/doctor.py
+
+site: $(READY) ## build the website of the releases in build/site/html (REPO=owner/name REF=v1 for Colab)
+	$(BIN)/python -m classroom site $(if $(REPO),--repo $(REPO)) $(if $(REF),--ref $(REF))
+
 lint: $(READY) ## format, lint and types
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
@@ -60,6 +81,9 @@ unit: lint ## lint, then the fast tests
 
 answers: $(READY) ## judge every right and wrong answer by the checks
 	$(BIN)/python -m pytest tests/answers
+
+mutants: $(READY) ## judge small wrong changes of the model answers (NB=name EXERCISE=name), write docs/checks.md
+	$(BIN)/python tools/mutants.py $(NB) $(EXERCISE)
 
 nbval: $(READY) ## run all solutions with nbval on the device at hand
 	COURSE_STRICT=1 $(BIN)/python -m pytest --nbval-lax --nbval-current-env \
@@ -74,8 +98,13 @@ sandbox: # bubblewrap, in which student code runs: Debian's package where it can
 	  { [ "$$(id -u)" = 0 ] || sudo=sudo; $$sudo apt-get update -qq && $$sudo apt-get install -y -qq bubblewrap; }; } || \
 	  echo "There is no bubblewrap here (Debian package: bubblewrap): student code cannot be boxed."
 
-test: sandbox unit answers notebooks ## everything that has to pass
-	$(BIN)/python -m pytest tests/colab tests/classroom
+browser: # chromium, in which the site is tried: Debian's package where it can be installed without asking
+	@command -v chromium >/dev/null || { [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null && \
+	  apt-get update -qq && apt-get install -y -qq --no-install-recommends chromium >/dev/null; } || \
+	  echo "There is no chromium here (Debian package: chromium): the site is not tried in a browser."
+
+test: sandbox browser unit answers notebooks ## everything that has to pass
+	$(BIN)/python -m pytest tests/colab tests/classroom tests/mutants tests/site
 
 quick: $(READY) ## the same for what changed since the last commit on main
 	$(BIN)/python tools/quick.py
@@ -86,8 +115,8 @@ test-colab: $(READY) ## all solved releases under the package versions of Colab 
 test-gpu: ## nbval over all solutions on a GPU, with the torch of GPU_PYTHON (NB=name for one)
 	$(GPU_PYTHON) tools/test_gpu.py $(NB)
 
-bench: $(READY) ## measure the claims over seeds and the performance figures (SEEDS=n ONLY=name)
-	$(BIN)/python -m benchmarks $(if $(SEEDS),--seeds $(SEEDS)) $(if $(ONLY),--only $(ONLY))
+bench: $(READY) ## measure the claims over seeds and the performance figures (SEEDS=n ONLY=name NARROW=1)
+	$(BIN)/python -m benchmarks $(if $(SEEDS),--seeds $(SEEDS)) $(if $(ONLY),--only $(ONLY)) $(if $(NARROW),--narrow)
 
 grade: $(READY) sandbox ## grade a class (ASSIGNMENT=name SUBMISSIONS=folder-or-zip; WORKERS DB DUE ROSTER UNSAFE)
 	$(if $(and $(ASSIGNMENT),$(SUBMISSIONS)),,$(error say which: make grade ASSIGNMENT=name SUBMISSIONS=folder-or-zip))

@@ -2,9 +2,10 @@
 
 Claims: every notebook is executed with ``COURSE_SEED=0..n-1``; the figures that it claims go, with
 date and machine, into ``course_utils/assets/bands``. Speed: ratios within one run, on one thread,
-into ``benchmarks/results.json``. Both end in ``docs/performance.md``. Finished runs are kept in
-``build/bench`` and not repeated while the notebook's source and the library stay the same; bands
-and results are replaced at once, after the last seed, so an interrupted run changes none of them.
+into ``benchmarks/results.json``. Both end in ``docs/performance.md``; ``docs/claims.md`` is the
+ledger of the claims, with their controls and verdicts. Finished runs are kept in ``build/bench``
+and not repeated while the notebook's source and the library stay the same; bands and results are
+replaced at once, after the last seed, so an interrupted run changes none of them.
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
+from benchmarks import class_scale, ledger
 from classroom.authoring.build import execute
 from classroom.authoring.source import course_root, notebook_names, read_source
 from classroom.files import write_whole
@@ -29,7 +31,6 @@ ROOT = course_root()
 KEPT = ROOT / "build" / "bench"
 RESULTS = Path(__file__).with_name("results.json")
 BANDS = ROOT / "course_utils" / "assets" / "bands"
-CLASS = ROOT / "benchmarks" / "class_scale.json"
 SPEED = ("layers", "generators", "loops", "embeddings", "checks", "library", "icu_cohort")
 
 
@@ -63,13 +64,17 @@ def run_seed(name: str, seed: int) -> dict[str, Any]:
     result = {
         "cpu_seconds": run.cpu_seconds,
         "claims": {claim["name"]: claim["value"] for claim in run.claims},
+        "controls": {c["name"]: c["control"] for c in run.claims if "control" in c},
     }
     write_whole(kept, json.dumps(result))
     return result
 
 
-def measure_claims(name: str, seeds: int) -> dict[str, Any]:
-    """Run a notebook over seeds, note the figures in its bands; return the CPU seconds."""
+def measure_claims(name: str, seeds: int, *, narrow: bool = False) -> dict[str, Any]:
+    """Run a notebook over seeds, note the figures in its bands; return the CPU seconds.
+
+    With ``narrow``, bands that are wider than the seeds justify are drawn in.
+    """
     runs = [run_seed(name, seed) for seed in range(seeds)]
     path = BANDS / f"{name}.json"
     if path.exists():
@@ -77,16 +82,26 @@ def measure_claims(name: str, seeds: int) -> dict[str, Any]:
         for key, band in bands.items():
             values = [round(run["claims"][key], 4) for run in runs if key in run["claims"]]
             band["measured"] = {"values": values, "seeds": list(range(seeds)), **stamp()}
+            controls = [round(r["controls"][key], 4) for r in runs if key in r.get("controls", {})]
+            if controls:
+                band["measured"]["controls"] = controls
             outside = [v for v in values if not claims.inside(v, band)]
             spread = f"{min(values):.3f} to {max(values):.3f}" if values else "never claimed"
             print(f"  {key}: {spread}{'  OUTSIDE ITS BAND' if outside or not values else ''}")
+            limits = ledger.narrowed(band)
+            if limits != {"low": band["low"], "high": band["high"]} and not outside:
+                print(f"    wider than the seeds justify: {claims.words(limits)} would do")
+                if narrow:
+                    band.update(limits)
+            if "control" in band:
+                print(f"    {ledger.causal_row(band)}")
         write_whole(path, json.dumps(bands, indent=2, ensure_ascii=False) + "\n")
     seconds = [round(run["cpu_seconds"], 1) for run in runs]
     return {"cpu_seconds": seconds, **stamp()}
 
 
 def write_page(results: dict[str, Any]) -> None:
-    """Write ``docs/performance.md`` from the results and the bands."""
+    """Write ``docs/performance.md`` and ``docs/claims.md`` from the results and the bands."""
     lines = [
         "# Performance",
         "",
@@ -101,10 +116,8 @@ def write_page(results: dict[str, Any]) -> None:
             lines += ["| measured | value |", "| --- | ---: |"]
             lines += [f"| {key} | {value:.3f} |" for key, value in part["values"].items()]
             lines.append("")
-    if CLASS.exists():
-        from benchmarks.class_scale import table
-
-        lines += table(json.loads(CLASS.read_text()))
+    if class_scale.RESULTS.exists():
+        lines += class_scale.table(json.loads(class_scale.RESULTS.read_text()))
     for name in notebook_names(ROOT):
         path = BANDS / f"{name}.json"
         if name not in results.get("notebooks", {}):
@@ -121,10 +134,11 @@ def write_page(results: dict[str, Any]) -> None:
                 "| figure | band | seeds | lowest | highest |",
                 "| --- | --- | ---: | ---: | ---: |",
             ]
-            for band in json.loads(path.read_text()).values():
-                lines.append(band_row(band))
+            lines += [band_row(band) for band in json.loads(path.read_text()).values()]
             lines.append("")
     write_whole(ROOT / "docs" / "performance.md", "\n".join(lines).rstrip() + "\n")
+    tables = {path.stem: json.loads(path.read_text()) for path in sorted(BANDS.glob("*.json"))}
+    write_whole(ROOT / "docs" / "claims.md", ledger.page(tables))
 
 
 def band_row(band: dict[str, Any]) -> str:
@@ -143,6 +157,9 @@ def main() -> int:
     parser.add_argument(
         "--page", action="store_true", help="measure nothing, write the page from what is kept"
     )
+    parser.add_argument(
+        "--narrow", action="store_true", help="draw in bands that are wider than the seeds justify"
+    )
     options = parser.parse_args()
     results = json.loads(RESULTS.read_text()) if RESULTS.exists() else {}
     if options.page:
@@ -157,7 +174,7 @@ def main() -> int:
                 print(f"  {value:9.3f}  {key}")
         else:
             notebooks = results.setdefault("notebooks", {})
-            notebooks[part] = measure_claims(part, options.seeds)
+            notebooks[part] = measure_claims(part, options.seeds, narrow=options.narrow)
         write_whole(RESULTS, json.dumps(results, indent=2) + "\n")
         write_page(results)
     return 0

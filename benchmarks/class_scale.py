@@ -109,7 +109,6 @@ def ours(
         "seconds": end - start,
         "cpu_seconds": cpu_seconds() - cpu,
         "cpu_seconds_judging": judged,
-        "seconds_per_submission": (end - start) / number,
         "peak_mib": memory.mib,
         "graded": sum(r["status"] == "graded" for r in results),
     }
@@ -167,13 +166,12 @@ def nbgrader(root: Path, number: int) -> dict[str, float]:
         "submissions": number,
         "seconds": seconds,
         "cpu_seconds": cpu_seconds() - cpu,
-        "seconds_per_submission": seconds / number,
     }
 
 
 def table(told: dict[str, Any]) -> list[str]:
     """Lines of Markdown that show what :func:`main` measured."""
-    runs = [("course_utils", row) for row in told["class"]]
+    runs = [("classroom", row) for row in told["class"]]
     if "nbgrader" in told:
         runs.append(("nbgrader autograde", told["nbgrader"]))
     lines = [

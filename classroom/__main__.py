@@ -50,6 +50,12 @@ def main(arguments: list[str] | None = None) -> int:
     )
     command.set_defaults(run=_run)
 
+    command = commands.add_parser("site", help="build the website of the releases")
+    command.add_argument("--out", type=Path, default=Path("build/site"), help="folder to build in")
+    command.add_argument("--repo", default="", help="public repository for Colab, owner/name")
+    command.add_argument("--ref", default="main", help="tag or branch of it")
+    command.set_defaults(run=_site)
+
     add_class_commands(commands)
 
     options = parser.parse_args(arguments)
@@ -120,6 +126,15 @@ def _run(options: argparse.Namespace) -> int:
 
     root = course_root()
     return run_and_show(root, _names(options, root), options.html)
+
+
+def _site(options: argparse.Namespace) -> int:
+    from classroom.authoring.site import build_site
+
+    print("building the site, about a minute ...", flush=True)
+    out = options.out.resolve()
+    print(build_site(course_root(), out, repo=options.repo, ref=options.ref))
+    return 0
 
 
 if __name__ == "__main__":

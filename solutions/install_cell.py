@@ -1,4 +1,4 @@
-# Adds only what is missing (on Colab) and replaces nothing; where the course is installed: nothing.
+# The common installation cell of all notebooks; its title line is added where it is put in.
 import importlib.util
 import subprocess
 import sys

@@ -21,9 +21,14 @@ from nbformat import NotebookNode
 
 from course_utils import __version__
 
-__all__ = ["install_cell", "stamp_release", "verified_cell", "write_verified"]
+__all__ = ["FOLDED", "install_cell", "stamp_release", "verified_cell", "write_verified"]
 
 VERIFIED_ID = "verified"
+# Students see the title of the installation cell, not its code: on Colab, and in JupyterLab.
+TITLE = (
+    "#@title Installation: run this cell first. It adds only what is missing, and replaces nothing."
+)
+FOLDED = {"cellView": "form", "jupyter": {"source_hidden": True}}
 PLACE = 'REPO, REF, WHEEL = "", "", ""'
 NEEDED = "NEEDED = {}"
 # What a notebook imports and Colab has not, and what those packages need (they come without it).
@@ -44,6 +49,7 @@ NEEDS = {
 def install_cell(root: Path, name: str) -> str:
     """Text of the installation cell of a notebook, from ``solutions/install_cell.py``."""
     text = (root / "solutions" / "install_cell.py").read_text(encoding="utf-8").rstrip()
+    text = f"{TITLE}\n{text.partition(chr(10))[2]}"  # the first line speaks to us
     if text.count(PLACE) != 1 or text.count(f"{NEEDED} ") != 1:
         raise ValueError(f"install_cell.py needs the lines {PLACE!r} and {NEEDED!r} once each")
     needs = NEEDS.get(name, {})
@@ -126,10 +132,12 @@ def stamp_release(notebook: NotebookNode, file: str, wheel: str, repo: str, ref:
         notebook.cells.insert(1, nbformat.v4.new_markdown_cell(badge.strip(), id=VERIFIED_ID))
 
 
+def colab_address(file: str, repo: str, ref: str) -> str:
+    """Address that opens a notebook of the public repository on Colab."""
+    return f"https://colab.research.google.com/github/{repo}/blob/{ref}/{file}"
+
+
 def colab_badge(file: str, repo: str, ref: str) -> str:
     """Markdown of the button that opens a notebook of the public repository on Colab."""
     picture = "https://colab.research.google.com/assets/colab-badge.svg"
-    return (
-        f"[![Open in Colab]({picture})]"
-        f"(https://colab.research.google.com/github/{repo}/blob/{ref}/{file})"
-    )
+    return f"[![Open in Colab]({picture})]({colab_address(file, repo, ref)})"

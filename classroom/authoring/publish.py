@@ -107,23 +107,29 @@ def fill_tree(root: Path, tree: Path, wheel: Path, repo: str, ref: str) -> None:
 
 def student_readme(root: Path, repo: str, ref: str) -> str:
     """README of the student tree: its template, with the table of notebooks and their badges."""
+    lines = course_table(root, "notebooks/{name}.ipynb", repo, ref)
+    text = (root / "docs" / "student_readme.md").read_text("utf-8")
+    if text.count(TABLE) != 1:
+        raise ValueError(f"docs/student_readme.md needs the line {TABLE!r} once")
+    return text.replace(TABLE, "\n".join(lines))
+
+
+def course_table(root: Path, address: str, repo: str = "", ref: str = "") -> list[str]:
+    """Lines of README's table of notebooks, linked to ``address``, with badges for ``repo``."""
     rows = re.findall(
         r"^\| `(\d\d_\w+)` \| (.+) \|$", (root / "README.md").read_text("utf-8"), re.M
     )
     head = "| notebook | you build | minutes |", "| --- | --- | --- |"
-    lines = [f"| [{name}](notebooks/{name}.ipynb) | {rest} |" for name, rest in rows]
+    lines = [f"| [{name}]({address.format(name=name)}) | {rest} |" for name, rest in rows]
     if repo:
         head = f"{head[0]} on Colab |", f"{head[1]} --- |"
         badges = [colab_badge(f"notebooks/{name}.ipynb", repo, ref) for name, _ in rows]
         lines = [f"{line} {badge} |" for line, badge in zip(lines, badges, strict=True)]
-    text = (root / "docs" / "student_readme.md").read_text("utf-8")
-    if text.count(TABLE) != 1:
-        raise ValueError(f"docs/student_readme.md needs the line {TABLE!r} once")
-    return text.replace(TABLE, "\n".join([*head, *lines]))
+    return [*head, *lines]
 
 
 def write_environment(root: Path, tree: Path, wheel: str) -> None:
-    """Write ``environment.yml`` and ``requirements.txt``: the tested versions, without grading."""
+    """Write ``environment.yml``, ``requirements.txt``, ``binder/``: tested versions, no grading."""
     project = tomllib.loads((root / "pyproject.toml").read_text("utf-8"))["project"]
     wanted = [*project["dependencies"], *project["optional-dependencies"]["ecg"], *STUDENTS_WORK_IN]
     names = {re.split(r"[^\w.-]", row)[0] for row in wanted}
@@ -135,6 +141,12 @@ def write_environment(root: Path, tree: Path, wheel: str) -> None:
     text = yaml.safe_dump(environment, sort_keys=False)
     (tree / "environment.yml").write_text(text, encoding="utf-8")
     (tree / "requirements.txt").write_text("\n".join(pins) + "\n", encoding="utf-8")
+    binder = tree / "binder"  # the same, with the CPU build of torch, which is much smaller
+    binder.mkdir()
+    rows = (root / "binder" / "requirements.txt").read_text("utf-8").splitlines()
+    index = [row for row in rows if row.startswith("--extra-index-url")]
+    (binder / "requirements.txt").write_text("\n".join([*index, *pins]) + "\n", encoding="utf-8")
+    shutil.copyfile(root / "binder" / "runtime.txt", binder / "runtime.txt")
 
 
 def zip_tree(tree: Path, archive: Path) -> None:

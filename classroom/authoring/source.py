@@ -18,7 +18,7 @@ import jupytext
 import nbformat
 from nbformat import NotebookNode
 
-from classroom.authoring.common_cells import install_cell, verified_cell
+from classroom.authoring.common_cells import FOLDED, install_cell, verified_cell
 
 __all__ = ["ExerciseSource", "NotebookSource", "course_root", "notebook_names", "read_source"]
 
@@ -126,8 +126,8 @@ def tags(cell: NotebookNode) -> list[str]:
 def read_source(root: Path, name: str) -> NotebookSource:
     """Read ``solutions/<name>/<name>.py`` and put in the cells that all notebooks share.
 
-    A cell tagged ``install`` becomes the common installation cell; where the notebook was last
-    verified is said in a cell after the opening one.
+    A cell tagged ``install`` becomes the common installation cell, folded away; where the notebook
+    was last verified is said in a cell after the opening one.
 
     Raises
     ------
@@ -146,6 +146,7 @@ def read_source(root: Path, name: str) -> NotebookSource:
     for cell in notebook.cells:
         if "install" in tags(cell):
             cell.source = install_cell(root, name)
+            cell.metadata.update(nbformat.from_dict(FOLDED))
         cell.metadata.pop("lines_to_next_cell", None)
         cell.id = _cell_id(cell, seen)
     verified = verified_cell(root, name)

@@ -24,9 +24,12 @@ import time
 import types
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn
 
 from classroom.judging.processes import apart, main_module
+
+if TYPE_CHECKING:
+    from classroom.judging.cells import Shell
 
 SIZE = struct.Struct("<I")
 NOT_DUMPABLE = 4
@@ -46,6 +49,7 @@ def main() -> None:
     job, _ = receive(control)
     importlib.import_module("classroom.judging.bridge.peer")
     module = main_module(job["imports"], job["module"])
+    shell = importlib.import_module("classroom.judging.cells").Shell(module)
     gc.collect()
     gc.freeze()
     if boxed:
@@ -61,7 +65,7 @@ def main() -> None:
             child = os.fork()
             if child == 0:
                 control.close()
-                _fork(descriptors[0], request, job, module.__dict__)
+                _fork(descriptors[0], request, job, shell)
             os.close(descriptors[0])
         else:
             send(control, _reap(child, boxed))
@@ -102,9 +106,7 @@ def _reap(child: int, boxed: bool) -> dict[str, Any]:
     return {"status": status, "seconds": used}
 
 
-def _fork(
-    descriptor: int, request: dict[str, Any], job: dict[str, Any], namespace: dict[str, Any]
-) -> NoReturn:
+def _fork(descriptor: int, request: dict[str, Any], job: dict[str, Any], shell: Shell) -> NoReturn:
     """Serve one exercise in a process of its own; never return."""
     try:
         apart()
@@ -118,23 +120,25 @@ def _fork(
             held = int(file.read().split()[0]) * resource.getpagesize()
         memory = held + int(job["memory_mib"]) * 2**20
         resource.setrlimit(resource.RLIMIT_AS, (memory, memory))
-        serve(socket.socket(fileno=descriptor), request["forbids"], namespace)
+        serve(socket.socket(fileno=descriptor), request["forbids"], shell)
     finally:
         os._exit(0)
 
 
-def serve(sock: socket.socket, forbids: list[str], namespace: dict[str, Any]) -> None:
+def serve(sock: socket.socket, forbids: list[str], shell: Shell) -> None:
     """Answer the judge's calls until it closes the socket."""
     import random
 
     import numpy as np
     import torch
 
+    from classroom.judging import cells
     from classroom.judging.bridge.frames import Wire
     from classroom.judging.bridge.peer import Peer
     from course_utils.checks import core
 
     peer = Peer(Wire(sock), guarded=False, forbids=forbids)
+    namespace = shell.user_ns
     spaces = {"student": namespace}
 
     def space(name: str) -> dict[str, Any]:
@@ -146,13 +150,15 @@ def serve(sock: socket.socket, forbids: list[str], namespace: dict[str, Any]) ->
 
     fresh = {k: v for k, v in namespace.items() if not k.startswith("__")}
 
-    def run(source: str, label: str, where: str) -> list[Any] | None:
-        try:
-            with core.quiet():
-                exec(compile(source, label, "exec"), space(where))
-        except BaseException as error:
-            return [type(error).__name__, str(error)[:1000], isinstance(error, NotImplementedError)]
-        return None
+    def run(source: str, part: str) -> list[cells.Failure]:
+        if part == "definitions":
+            source = cells.definitions(source, shell.transform_cell)
+        with core.quiet():
+            return shell.execute(source)
+
+    def run_ours(source: str, label: str, where: str) -> None:
+        with core.quiet():
+            exec(compile(source, label, "exec"), space(where))
 
     def get(name: str, where: str) -> list[Any]:
         return [space(where)[name]] if name in space(where) else []
@@ -167,11 +173,13 @@ def serve(sock: socket.socket, forbids: list[str], namespace: dict[str, Any]) ->
 
     handlers: dict[str, Callable[..., Any]] = {
         "run": run,
+        "run_ours": run_ours,
         "get": get,
         "reset": reset,
         "check": check,
     }
     peer.handlers.update({f"do_{name}": handler for name, handler in handlers.items()})
+    cells.home()
     peer.serve()
 
 

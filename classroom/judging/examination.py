@@ -12,20 +12,44 @@ import resource
 import secrets
 import socket
 import time
-from typing import TYPE_CHECKING, Any, NoReturn
+from dataclasses import dataclass, field
+from typing import Any, NoReturn
 
-from classroom.judging.trial_worker import checked, plain
+from classroom.judging.sandbox import Limits
+from classroom.judging.trial_worker import Failure, checked, noted, plain
 
-if TYPE_CHECKING:
-    from classroom.judging.examiner import Session
-
-__all__ = ["INSIDE", "Result", "Stopped", "examine", "forbids"]
+__all__ = ["INSIDE", "Result", "Stopped", "Submission", "examine", "forbids"]
 
 # Checks that watch a library at work (scikit-learn's `fit`) run where the library works: in the
 # box. All others run here.
 INSIDE = frozenset({"layer_probe"})
 
 Result = dict[str, Any]
+
+
+@dataclass
+class Submission:
+    """What an examination has to know.
+
+    Attributes
+    ----------
+    limits
+        What the code in the box may use.
+    plan
+        Cells that run, where each exercise ends, and the exercises asked for.
+    namespace
+        The notebook's imports, for the checks.
+    exercises
+        Name -> model answer, checks and points.
+    fatal
+        Number of a cell that ended its process -> how.
+    """
+
+    limits: Limits
+    plan: dict[str, Any]
+    namespace: dict[str, Any]
+    exercises: dict[str, dict[str, Any]]
+    fatal: dict[int, str] = field(default_factory=dict)
 
 
 class Stopped(Exception):
@@ -37,7 +61,7 @@ class Stopped(Exception):
 
 
 def examine(
-    session: Session,
+    submission: Submission,
     exercise: dict[str, Any],
     follow: bool,
     control: str | None,
@@ -55,13 +79,13 @@ def examine(
 
     with open("/proc/self/statm") as file:
         held = int(file.read().split()[0]) * resource.getpagesize()
-    memory = held + session.limits.memory_mib * 2**20
+    memory = held + submission.limits.memory_mib * 2**20
     resource.setrlimit(resource.RLIMIT_AS, (memory, memory))
     kinds = {Closed: "ended", Overdue: "overdue", Malformed: "malformed"}
     try:
-        peer = Peer(Wire(sock, time.monotonic() + session.limits.wall), guarded=True)
+        peer = Peer(Wire(sock, time.monotonic() + submission.limits.wall), guarded=True)
         try:
-            result = _Examination(session, peer, exercise, tell).run(follow, control)
+            result = _Examination(submission, peer, exercise, tell).run(follow, control)
         except (Closed, Overdue, Malformed, Unbridged) as error:
             peer.broken = peer.broken or error
         if peer.broken is None:
@@ -80,9 +104,13 @@ def examine(
 class _Examination:
     """What the examiner's process does for one exercise."""
 
-    def __init__(self, session: Session, peer: Any, exercise: dict[str, Any], tell: Any) -> None:
-        self.session, self.peer, self.exercise, self.tell = session, peer, exercise, tell
-        self.failed: list[Any] | None = None
+    def __init__(
+        self, submission: Submission, peer: Any, exercise: dict[str, Any], tell: Any
+    ) -> None:
+        self.submission, self.peer, self.exercise, self.tell = submission, peer, exercise, tell
+        self.failed: list[Failure] = []
+        self.elsewhere: list[tuple[str, Failure]] = []
+        self.fatal: str | None = None
 
     def run(self, follow: bool, control: str | None) -> Result:
         """Run the student's cells, then what is asked for, then the checks."""
@@ -91,12 +119,12 @@ class _Examination:
         where = "student"
         earlier = self._earlier()
         if control is not None:
-            where, self.failed = secrets.token_hex(8), None
+            where, self.failed, self.fatal = secrets.token_hex(8), [], None
             for text in [*(e["answer"] for e in earlier), control]:
-                self.peer.command("do_run", text, "<control>", where)
+                self.peer.command("do_run_ours", text, "<control>", where)
         elif follow:
             for other in earlier:
-                self.peer.command("do_run", other["answer"], f"<{other['name']}>", where)
+                self.peer.command("do_run_ours", other["answer"], f"<{other['name']}>", where)
         self.tell(cells=time.monotonic() - begin, cell=None)
         begin = time.monotonic()
         result = self._verdict(where, [e["name"] for e in earlier])
@@ -104,34 +132,41 @@ class _Examination:
         return result
 
     def _earlier(self) -> list[dict[str, Any]]:
-        names = list(self.session.exercises)
+        names = list(self.submission.exercises)
         before = names[: names.index(self.exercise["name"])]
-        return [self.session.exercises[n] for n in before]
+        return [self.submission.exercises[n] for n in before]
 
     def _cells(self) -> None:
-        plan, name = self.session.plan, self.exercise["name"]
+        """Run the cells up to this exercise's check; keep what failed in them."""
+        plan, name = self.submission.plan, self.exercise["name"]
         for number, cell in enumerate(plan["cells"][: plan["ends"].get(name)]):
-            if number in self.session.fatal:
+            if number in self.submission.fatal:
                 if cell["answer"] == name:
-                    self.failed = ["", self.session.fatal[number], None]
+                    self.fatal = self.submission.fatal[number]
+                continue
+            if not cell["source"]:
                 continue
             self.tell(cell=number)
-            error = self.peer.command("do_run", cell["source"], cell["label"], "student")
+            failed = self.peer.command("do_run", cell["source"], cell["part"])
             if cell["answer"] == name:
-                self.failed = error
+                self.failed = _failures(failed)
+            elif cell["answer"] is None and cell["part"] == "whole":
+                self.elsewhere += [(cell["label"], f) for f in _failures(failed)]
 
     def _verdict(self, where: str, earlier: list[str]) -> Result:
         name = self.exercise["name"]
-        if self.failed is not None:
-            kind, text, stub = (*self.failed, None, None)[:3]
-            if stub is None:
-                raise Stopped("ended", str(text))
+        if self.fatal is not None:
+            raise Stopped("ended", self.fatal)
+        found = self.peer.command("do_get", name, where)
+        if self.failed and (not found or found[0] is None):
+            kind, text, stub, line = self.failed[0]
             if stub:
                 return self._all("not attempted", f"{name}: not attempted yet. {text}".strip())
-            return self._all("wrong", f"{name}: the answer could not be run.\n  {kind}: {text}")
-        found = self.peer.command("do_get", name, where)
+            at = f" (line {line})" if line else ""
+            message = f"{name}: the answer could not be run.\n  {kind}: {text}{at}"
+            return self._noted(self._all("wrong", message))
         if not found:
-            return self._all("wrong", f"{name}: the answer does not define it.")
+            return self._noted(self._all("wrong", f"{name}: the answer does not define it."))
         if name in INSIDE:
             return checked(
                 self.exercise,
@@ -140,12 +175,22 @@ class _Examination:
             )
         from course_utils.checks import core
 
-        namespace = self.session.namespace
+        namespace = self.submission.namespace
         namespace[name] = found[0]
         for other in sorted(_names(self.exercise["checks"].values()) & set(earlier)):
             namespace.update(zip([other], self.peer.command("do_get", other, where), strict=False))
         core.at_start.append(lambda: self.peer.command("do_reset"))
-        return checked(self.exercise, namespace)
+        return self._noted(checked(self.exercise, namespace))
+
+    def _noted(self, result: Result) -> Result:
+        """Say beside the verdict which lines failed, and which given variables are not there."""
+        return noted(
+            result,
+            self.exercise["name"],
+            self.failed,
+            self.elsewhere,
+            self.submission.plan["absent"],
+        )
 
     def _all(self, status: str, message: str) -> Result:
         parts = {
@@ -153,6 +198,15 @@ class _Examination:
             for key in self.exercise["checks"]
         }
         return {"status": status, "points": 0, "message": message, "parts": parts}
+
+
+def _failures(found: Any) -> list[Failure]:
+    """What the box says that failed, as plain words and a line."""
+    made: list[Failure] = []
+    for kind, text, stub, line in found[:3]:
+        line = line if type(line) is int else None
+        made.append([str(kind)[:80], str(text)[:1000], bool(stub), line])
+    return made
 
 
 def forbids(name: str) -> list[str]:

@@ -22,7 +22,7 @@ import time
 from typing import Any, NoReturn
 
 from classroom.judging.box import receive, send
-from classroom.judging.examination import INSIDE, Result, Stopped, examine, forbids
+from classroom.judging.examination import INSIDE, Result, Stopped, Submission, examine, forbids
 from classroom.judging.processes import main_module, results_only
 from classroom.judging.sandbox import Box, Limits
 from classroom.judging.trial_worker import plain
@@ -79,12 +79,11 @@ class Session:
     def __init__(
         self, job: dict[str, Any], plan: dict[str, Any], namespace: dict[str, Any]
     ) -> None:
-        self.job, self.plan, self.namespace = job, plan, namespace
-        self.limits = Limits(**job["limits"])
+        self.job, self.limits = job, Limits(**job["limits"])
         self.exercises = {e["name"]: e for e in job["exercises"]}
+        self.submission = Submission(self.limits, plan, namespace, self.exercises)
         self.box: Box | None = None
         self.boxes, self.peak, self.cpu = 0, 0, 0.0
-        self.fatal: dict[int, str] = {}
         self.seconds = {"start": 0.0, "cells": 0.0, "checks": 0.0}
 
     def close(self) -> None:
@@ -98,7 +97,7 @@ class Session:
         """Examine all exercises with the student's earlier answers, then with the model's."""
         begin = time.monotonic()
         results: dict[str, Result] = {}
-        for name in self.plan["only"]:
+        for name in self.submission.plan["only"]:
             results[name] = self._timed(name)
         earlier_right = True
         for name in self.exercises:
@@ -189,7 +188,7 @@ class Session:
         if pid == 0:
             os.close(read)
             box.control.close()
-            examine(self, exercise, follow, control, mine, write)
+            examine(self.submission, exercise, follow, control, mine, write)
         os.close(write)
         mine.close()
         reason = self._watch(pid, read, box)
@@ -240,7 +239,7 @@ class Session:
         if reason is None:
             reason = _why(kind, last.get("reason", ""), status, long)
         if cell is not None:  # it happened while this cell ran: the next exercise does without it
-            self.fatal[cell] = reason
+            self.submission.fatal[cell] = reason
         raise Stopped(kind, reason)
 
     def _ready(self) -> Box:

@@ -7,7 +7,6 @@ the box).
 
 from __future__ import annotations
 
-import ast
 import json
 import os
 import subprocess
@@ -25,6 +24,7 @@ from nbformat import NotebookNode
 from classroom.authoring.build import ONE_THREAD
 from classroom.authoring.source import NotebookSource, read_source, tags
 from classroom.judging.examination import INSIDE
+from classroom.judging.given import Values, statements
 from classroom.judging.sandbox import Limits, require_bubblewrap
 from classroom.judging.trial import notebook_spec
 from classroom.judging.trial_worker import plain
@@ -67,6 +67,7 @@ class Judge:
     ) -> None:
         self.root, self.assignment = root, assignment
         self.source = read_source(root, assignment)
+        self.values = statements(self.source)
         if unsafe:
             warnings.warn(
                 "unsafe: student code runs WITHOUT a sandbox and can read and write whatever you "
@@ -128,7 +129,7 @@ class Judge:
         """Judge a notebook that is at hand; see :meth:`judge`."""
         names = [n for n in self.source.exercises if only is None or n in only]
         try:
-            plan = plan_of(notebook, self.source)
+            plan = plan_of(notebook, self.source, self.values)
         except Exception as error:  # cells of any shape
             return self._failed(f"the notebook has no order: {type(error).__name__}: {error}")
         found = self._ask(plan | {"only": names})
@@ -228,15 +229,19 @@ class Judge:
         return spec | {"limits": limits, "unsafe": self.unsafe, "inside": inside}
 
 
-def plan_of(notebook: NotebookNode, source: NotebookSource) -> dict[str, Any]:
+def plan_of(
+    notebook: NotebookNode, source: NotebookSource, values: Values | None = None
+) -> dict[str, Any]:
     """Choose the cells that run in the box, in order, and where each exercise ends.
 
     Answers and cells that the student added run whole; a cell of the release that the student
-    changed gives its imports and definitions; untouched cells of the release, checks and training
-    do not run, because every answer is a function of its arguments.
+    changed gives its imports and definitions, an untouched one the constants and definitions that
+    the student's cells mention; checks and training do not run, because every answer is a function
+    of its arguments.
     """
+    values = statements(source) if values is None else values
     given = {c.id: c for c in source.notebook.cells if c.cell_type == "code"}
-    texts = {_text(c.source) for c in given.values()}
+    texts = {_text(c.source): c.source for c in given.values()}
     exercises = source.exercises
     owner = {key: name for name, e in exercises.items() for key in e.checks}
     cells: list[dict[str, Any]] = []
@@ -249,40 +254,24 @@ def plan_of(notebook: NotebookNode, source: NotebookSource) -> dict[str, Any]:
         if key in owner:
             ends.setdefault(owner[key], len(cells))
             continue
-        answer = key if key in exercises else None
-        text = cell.source
-        if answer is None and (_text(text) in texts or "train" in tags(cell)):
-            continue
+        answer, part, text = (key if key in exercises else None), "whole", cell.source
         original = given.get(cell.get("id"))
-        if answer is None and original is not None and "imports" not in tags(original):
-            text = _definitions(text)
-        text = _runnable(text)
+        if answer is None and _text(text) in texts:
+            part, text = "given", texts[_text(text)]
+        elif answer is None and "train" in tags(cell):
+            continue
+        elif answer is None and original is not None and "imports" not in tags(original):
+            part = "definitions"
         if text.strip():
-            cells.append({"label": f"<cell {number + 1}>", "source": text, "answer": answer})
-    return {"cells": cells, "ends": ends}
+            about = {"label": f"cell {number + 1}", "answer": answer, "part": part}
+            cells.append(about | {"source": text})
+    wanted = values.wanted(c["source"] for c in cells if c["part"] != "given")
+    for cell in cells:
+        if cell["part"] == "given":
+            made = values.cells.get(cell["source"], ())
+            cell["source"] = "\n".join(s.source for s in made if s.makes & wanted)
+    return {"cells": cells, "ends": ends, "absent": sorted(values.absent)}
 
 
 def _text(source: str) -> str:
     return "\n".join(line.rstrip() for line in source.strip().splitlines())
-
-
-def _runnable(source: str) -> str:
-    """Blank out the lines that only IPython understands; line numbers stay."""
-    first = next((line.strip() for line in source.splitlines() if line.strip()), "")
-    if first.startswith("%%") and first.split()[0] not in ("%%time", "%%capture", "%%timeit"):
-        return ""
-    return "\n".join(
-        "" if line.startswith(("%", "!", "?")) or line.rstrip().endswith("??") else line
-        for line in source.splitlines()
-    )
-
-
-def _definitions(source: str) -> str:
-    """Imports, functions and classes of a cell, alone."""
-    try:
-        tree = ast.parse(_runnable(source))
-    except (SyntaxError, ValueError, RecursionError, MemoryError):
-        return ""
-    kinds = (ast.Import, ast.ImportFrom, ast.FunctionDef, ast.ClassDef, ast.AsyncFunctionDef)
-    tree.body = [node for node in tree.body if isinstance(node, kinds)]
-    return ast.unparse(tree)

@@ -24,6 +24,7 @@ __all__ = ["Box", "Limits", "bubblewrap", "require_bubblewrap"]
 
 INSIDE = (  # of classroom: the runner and its end of the bridge, nothing that judges
     *("__init__.py", "judging/__init__.py", "judging/box.py", "judging/processes.py"),
+    "judging/cells.py",
     "judging/bridge",
 )
 ROOT = Path(__file__).resolve().parents[2]

@@ -17,6 +17,7 @@ from typing import Any
 
 from classroom.authoring.build import ONE_THREAD
 from classroom.authoring.source import NotebookSource, read_source
+from classroom.judging.given import Values, statements
 from course_utils.checks import MODULES
 
 __all__ = ["Task", "judge", "notebook_spec"]
@@ -77,9 +78,10 @@ def judge(
     for task in tasks:
         if task.exercise not in known:
             raise ValueError(f"exercise must be one of {known}, got {task.exercise!r}")
+    values = statements(source)
     job = {
-        "notebook": notebook_spec(source),
-        "tasks": [[task.exercise, str(task.path)] for task in tasks],
+        "notebook": notebook_spec(source) | {"absent": sorted(values.absent)},
+        "tasks": [[t.exercise, str(t.path), _given(source, values, t)] for t in tasks],
         "seconds": seconds,
         "workers": workers or len(os.sched_getaffinity(0)),
     }
@@ -108,3 +110,17 @@ def judge(
         trouble = process.stderr.read()
     if process.returncode or count != len(tasks):
         raise RuntimeError(f"the worker for {assignment} died:\n{trouble[-2000:]}")
+
+
+def _given(source: NotebookSource, values: Values, task: Task) -> str:
+    """Cheap statements of given cells before the exercise's check that an answer file mentions."""
+    wanted = values.wanted([task.path.read_text("utf-8", "replace")])
+    made: list[str] = []
+    for cell in source.notebook.cells:
+        if (
+            cell.metadata.get("nbgrader", {}).get("grade_id")
+            in source.exercises[task.exercise].checks
+        ):
+            break
+        made += [s.source for s in values.cells.get(cell.source, ()) if s.makes & wanted]
+    return "\n".join(made)

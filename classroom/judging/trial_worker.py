@@ -9,18 +9,22 @@ import contextlib
 import importlib
 import json
 import os
+import re
 import resource
 import select
 import signal
 import sys
 import time
-import types
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn
 
 from classroom.judging.processes import apart, main_module, results_only
 
+if TYPE_CHECKING:
+    from classroom.judging.cells import Shell
+
+Failure = list[Any]  # kind, text, whether it is a stub's, line: see classroom.judging.cells
 EXTRA_MEMORY = 6 * 2**30
 LONGEST_RESULT = 64 * 1024
 
@@ -31,14 +35,15 @@ def main() -> None:
     notebook = job["notebook"]
     out = results_only()
     module = main_module(plain(notebook["imports"]), notebook["module"])
+    shell = importlib.import_module("classroom.judging.cells").Shell(module)
     waiting = list(enumerate(job["tasks"]))
     running: list[_Child] = []
     done: dict[int, dict[str, Any]] = {}
     printed = 0
     while waiting or running:
         while waiting and len(running) < job["workers"]:
-            index, (exercise, path) = waiting.pop(0)
-            running.append(_start(index, exercise, path, notebook, module, job["seconds"]))
+            index, (exercise, path, given) = waiting.pop(0)
+            running.append(_start(index, exercise, path, given, notebook, shell, job["seconds"]))
         running = [child for child in running if not _collect(child, done)]
         while printed in done:
             out.write(json.dumps(done.pop(printed)) + "\n")
@@ -67,8 +72,9 @@ def _start(
     index: int,
     name: str,
     path: str,
+    given: str,
     notebook: Mapping[str, Any],
-    module: types.ModuleType,
+    shell: Shell,
     seconds: float,
 ) -> _Child:
     exercise = next(e for e in notebook["exercises"] if e["name"] == name)
@@ -78,7 +84,7 @@ def _start(
     pid = os.fork()
     if pid == 0:
         os.close(read)
-        _child(name, path, notebook, module.__dict__, seconds, write)
+        _child(name, path, given, notebook, shell, seconds, write)
     os.close(write)
     return _Child(index, pid, read, time.monotonic() + 1.5 * seconds, frame)
 
@@ -120,15 +126,16 @@ def _result(received: bytes, status: int, late: bool) -> dict[str, Any]:
 def _child(
     name: str,
     path: str,
+    given: str,
     notebook: Mapping[str, Any],
-    namespace: dict[str, Any],
+    shell: Shell,
     seconds: float,
     pipe: int,
 ) -> NoReturn:
     try:
         apart()
         _limit(seconds)
-        result = judge_answer(name, path, notebook, namespace)
+        result = judge_answer(name, path, given, notebook, shell)
         os.write(pipe, json.dumps(result).encode()[:LONGEST_RESULT])
     finally:
         os._exit(0)
@@ -144,41 +151,45 @@ def _limit(seconds: float) -> None:
 
 
 def judge_answer(
-    name: str, path: str, notebook: Mapping[str, Any], namespace: dict[str, Any]
+    name: str, path: str, given: str, notebook: Mapping[str, Any], shell: Shell
 ) -> dict[str, Any]:
-    """Judge one answer file in ``namespace``, which holds the notebook's imports.
+    """Judge one answer file in the shell's namespace, which holds the notebook's imports.
 
     Earlier exercises come from the model answers, or from the file where it defines them; when the
     file does, the answer is judged with both and the better result counts.
     """
-    earlier = []
+    namespace, earlier = shell.user_ns, []
     for exercise in notebook["exercises"]:
         if exercise["name"] == name:
             break
         exec(compile(exercise["answer"], f"<{exercise['name']}>", "exec"), namespace)
         earlier.append(exercise["name"])
     models = {key: namespace[key] for key in earlier}
-    try:
-        with open(path, encoding="utf-8") as file:
-            exec(compile(file.read(), path, "exec"), namespace)
-    except NotImplementedError as error:
-        return {"status": "not attempted", "message": f"{name}: not attempted yet. {error}".strip()}
-    except BaseException as error:
-        return _wrong(f"{name}: the answer could not be run.\n  {type(error).__name__}: {error}")
+    shell.execute(given)
+    with open(path, encoding="utf-8") as file:
+        failed = shell.execute(file.read())
+    if failed and namespace.get(name) is None:
+        kind, text, stub, _ = failed[0]
+        if stub:
+            message = f"{name}: not attempted yet. {text}".strip()
+            return {"status": "not attempted", "message": message}
+        return _wrong(f"{name}: the answer could not be run.\n  {kind}: {text}", notebook)
     if name not in namespace:
-        return _wrong(f"{name}: the answer does not define it.")
+        return _wrong(f"{name}: the answer does not define it.", notebook)
     result = checked(exercise, namespace)
     if result["status"] != "right" and any(namespace[k] is not v for k, v in models.items()):
         namespace |= models
         followed = checked(exercise, namespace)
         if followed["points"] > result["points"]:
             result = followed
+    result = noted(result, name, failed, [], notebook["absent"])
     del result["parts"]
     return result
 
 
-def _wrong(message: str) -> dict[str, Any]:
-    return {"status": "wrong", "points": 0, "message": message}
+def _wrong(message: str, notebook: Mapping[str, Any]) -> dict[str, Any]:
+    told = about_given(message, notebook["absent"])
+    return {"status": "wrong", "points": 0, "message": "\n  ".join(filter(None, [message, told]))}
 
 
 def _execute(cell: str, label: str, namespace: dict[str, Any]) -> None:
@@ -206,6 +217,58 @@ def checked(
         points = exercise["points"][key] if status == "right" else 0
         parts[key] = {"status": status, "points": points, "message": message}
     return merged(parts)
+
+
+def about_given(text: str, absent: Iterable[str]) -> str:
+    """Say it when a message is about a variable of a given cell; empty otherwise."""
+    found = re.search(r"NameError: name '(\w+)' is not defined", text)
+    if found is None or found[1] not in absent:
+        return ""
+    return (
+        f"It reads `{found[1]}`, a variable of a given cell, and may not: an answer is judged by "
+        "itself. Take what it needs as an argument, or make it in the answer's cell."
+    )
+
+
+def noted(
+    result: dict[str, Any],
+    name: str,
+    failed: Sequence[Failure],
+    elsewhere: Sequence[tuple[str, Failure]],
+    absent: Sequence[str],
+) -> dict[str, Any]:
+    """Add to a verdict what did not run: lines of the answer's cell, and cells of one's own.
+
+    Parameters
+    ----------
+    failed
+        Lines of the answer's cell that raised.
+    elsewhere
+        Cells of the student's own that raised; they are told when the answer is not right.
+    absent
+        Variables of given cells that are not there, which a failure may be about.
+    """
+    told = []
+    right = result["status"] == "right"
+    if failed and "could not be run" not in result["message"]:
+        told.append(f"A line of its cell did not run{_failure(failed[0])}")
+    if result["status"] == "wrong":
+        told += [f"Your {cell} stopped{_failure(f)}" for cell, f in elsewhere[:2]]
+        told.append(about_given(result["message"], absent))
+    told = [line for line in told if line]
+    if not told or result["status"] == "not attempted":
+        return result
+    first = [f"{name}: right."] if right else []
+    for place in (result, *result.get("parts", {}).values()):
+        if place["message"] or right:
+            place["message"] = "\n  ".join([*([place["message"]] if not right else first), *told])
+    return result
+
+
+def _failure(failure: Failure) -> str:
+    kind, text, _, line = failure
+    at = f" (line {line})" if line else ""
+    return f"{at}: {kind}: {text}"[:200]
 
 
 def merged(parts: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:

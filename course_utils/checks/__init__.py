@@ -14,22 +14,32 @@ if TYPE_CHECKING:
     from course_utils.checks.calls import call
     from course_utils.checks.compare import same
     from course_utils.checks.core import CheckFailed, NotAttempted, fail, hidden, require
+    from course_utils.checks.guessing import Guess, guess
     from course_utils.checks.notebook import Notebook, setup
 
 __all__ = [
     "MODULES",
     "CheckFailed",
+    "Guess",
     "NotAttempted",
     "Notebook",
     "call",
     "fail",
+    "guess",
     "hidden",
     "require",
     "same",
     "setup",
 ]
 
-_PLACES = {"call": "calls", "same": "compare", "Notebook": "notebook", "setup": "notebook"}
+_PLACES = {
+    "call": "calls",
+    "same": "compare",
+    "Guess": "guessing",
+    "guess": "guessing",
+    "Notebook": "notebook",
+    "setup": "notebook",
+}
 MODULES = {  # notebook -> what holds its checks
     "00_start_here": "start_here",
     "01_self_attention": "self_attention",

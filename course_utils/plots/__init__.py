@@ -7,6 +7,7 @@ shown or saved. Domain pictures live in modules of their own beside this one.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import Any, Literal, Protocol
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -14,7 +15,17 @@ import pandas as pd
 import seaborn as sns
 from matplotlib.axes import Axes
 
-__all__ = ["PALETTE", "attention_map", "bars", "curves", "heat_map", "use_style", "word_bars"]
+__all__ = [
+    "GUESS_COLOR",
+    "PALETTE",
+    "attention_map",
+    "bars",
+    "curves",
+    "heat_map",
+    "mark_guess",
+    "use_style",
+    "word_bars",
+]
 
 
 # seaborn's colour-blind palette, its light colours darkened until each reaches a contrast of 3:1 on
@@ -23,6 +34,15 @@ PALETTE = (
     *("#0173b2", "#cd8405", "#029e73", "#c25500", "#cb76bb"),
     *("#c48550", "#f650c4", "#8c8c8c", "#9e950f", "#1e9be2"),
 )
+GUESS_COLOR = "#b0125b"  # of the student's own mark, and of nothing else in the course
+
+
+class GuessLike(Protocol):
+    """What :func:`mark_guess` needs of a guess; ``checks.guess`` makes them."""
+
+    @property
+    def value(self) -> float | str | None:
+        """A number, the name of an option, or None."""
 
 
 def use_style() -> None:
@@ -107,7 +127,7 @@ def bars(
     low, high
         Ends of the interval of each bar (not distances from it).
     reference
-        Draws a dashed line, e.g. chance.
+        Draws a dashed line, e.g. chance; with a label, a legend stands below the bars.
     """
     heights = np.asarray(values, dtype=float)
     ax = _axes(ax, (8.0, 0.45 * len(heights) + 1.2))
@@ -130,16 +150,24 @@ def bars(
         )
     if reference is not None:
         ax.axvline(reference, color="black", linestyle="--", linewidth=1, label=reference_label)
-        if reference_label:
-            ax.legend(loc="lower right")
     ax.set_yticks(places, list(names))
     ax.invert_yaxis()
+    if reference is not None and reference_label:
+        _legend_below_the_bars(ax)
     ax.grid(visible=False, axis="y")
     ax.set_xlabel(xlabel)
     ax.set_xlim(xlim) if xlim else ax.margins(x=0.2)
     if title:
         ax.set_title(title)
     return ax
+
+
+def _legend_below_the_bars(ax: Axes) -> None:
+    """Add a legend in a row of its own under horizontal bars, however high the axes are."""
+    lowest, top = ax.get_ylim()
+    legend = ax.legend(loc="lower right")
+    share = legend.get_window_extent().height / ax.get_window_extent().height + 0.06
+    ax.set_ylim(lowest + (lowest - top) * share / (1 - share), top)
 
 
 def heat_map(
@@ -255,3 +283,96 @@ def word_bars(
     if title:
         ax.set_title(title)
     return ax
+
+
+def mark_guess(
+    ax: Axes,
+    guess: GuessLike,
+    *,
+    axis: Literal["x", "y"] = "x",
+    at: float | None = None,
+    label: str = "your guess",
+) -> Axes:
+    """Show a student's guess beside the measurement; without a guess nothing is drawn.
+
+    Parameters
+    ----------
+    ax
+        Axes on which the measurement is drawn already.
+    guess
+        From ``checks.guess``. A number becomes a dotted line across the axes, or a diamond when
+        ``at`` is given; an option becomes a diamond at the tick of that name.
+    axis
+        Axis on which the guess is read: the values of a number, the names of an option.
+    at
+        Place of a guessed number's diamond on the *other* axis, e.g. that of its bar.
+    label
+        Text at the mark.
+
+    Raises
+    ------
+    ValueError
+        If an option is not among the tick labels of ``axis``.
+    """
+    value = guess.value
+    if value is None:
+        return ax
+    edge = ax.get_xaxis_transform() if axis == "x" else ax.get_yaxis_transform()
+    if isinstance(value, str):
+        place, other, frame, text = _tick(ax, axis, value), 1.0, edge, label
+    else:
+        place, text = float(value), f"{label}: {value:g}"
+        other, frame = (1.0, edge) if at is None else (at, ax.transData)
+        _make_room(ax, axis, place)
+    point = (place, other) if axis == "x" else (other, place)
+    if frame is edge and not isinstance(value, str):
+        line = ax.axvline if axis == "x" else ax.axhline
+        line(place, color=GUESS_COLOR, linestyle=":", linewidth=2)
+    else:
+        style: dict[str, Any] = {"color": GUESS_COLOR, "markeredgecolor": "white", "markersize": 9}
+        ax.plot(*point, "D", **style, transform=frame, clip_on=False, zorder=5)
+    horizontal = axis == "y" and frame is edge
+    if isinstance(value, str):  # beside the axes, where no title or bar is in the way
+        shift, ha, va = ((9, 0), "left", "center") if horizontal else ((0, 9), "center", "bottom")
+    elif frame is edge:  # inside, along the line
+        shift, ha, va = ((-4, 3), "right", "bottom") if horizontal else ((4, -4), "left", "top")
+    else:
+        shift, ha, va = (0, 9), "center", "bottom"
+    ax.annotate(
+        text,
+        point,
+        shift,
+        xycoords=frame,
+        textcoords="offset points",
+        color=GUESS_COLOR,
+        fontweight="bold",
+        fontsize=9,
+        ha=ha,
+        va=va,
+        bbox={"facecolor": "white", "alpha": 0.8, "edgecolor": "none", "pad": 1},
+        annotation_clip=False,
+        zorder=6,
+    )
+    return ax
+
+
+def _tick(ax: Axes, axis: str, name: str) -> float:
+    """Place of the tick with this label."""
+    which = ax.xaxis if axis == "x" else ax.yaxis
+    names = [label.get_text() for label in which.get_ticklabels()]
+    if name not in names:
+        raise ValueError(f"guess {name!r} is not among the {axis} tick labels {names}")
+    return float(which.get_ticklocs()[names.index(name)])
+
+
+def _make_room(ax: Axes, axis: str, place: float) -> None:
+    """Widen the axis when a guess lies outside of what it shows."""
+    first, last = ax.get_xlim() if axis == "x" else ax.get_ylim()
+    margin = 0.05 * (last - first)
+    if place < min(first, last) or place > max(first, last):
+        near_first = abs(place - first) < abs(place - last)
+        ends = (place - margin, last) if near_first else (first, place + margin)
+        if axis == "x":
+            ax.set_xlim(ends)
+        else:
+            ax.set_ylim(ends)

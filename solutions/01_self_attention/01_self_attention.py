@@ -35,6 +35,9 @@
 #
 # About five hours with the exercises (48 points, and 7 for two written answers). Running everything takes about two minutes on one CPU core; a GPU is used
 # when there is one. Every exercise has a check below it that says what is right, what is not, and what it looks like; hints come in three steps.
+#
+# **Two rules of every exercise**: what your code is given stays as it was (work on copies, never in place on an argument), and results keep the dtype of the
+# first tensor, unless the box says otherwise.
 
 # %% tags=["install"]
 # install cell
@@ -215,7 +218,8 @@ print("padding mask of [5, 8, 0]:     ", layers.padding_mask(torch.tensor([[5, 8
 # - Each row of `weights` sums to one over the keys it may see; a masked key has weight 0.
 # - A query whose keys are *all* masked has nothing to attend to: its weights and its context are **zero**, not
 #   NaN, and the gradients of query, key and value stay finite too.
-# - Results keep the inputs' dtype (float32 and float64 are checked), gradients flow, the inputs stay as they are.
+# - Scores may be very low: a visible key that scores −10 million still gets its weight, and the masked ones none.
+# - Results keep the inputs' dtype (float32, float64 and bfloat16 are checked). Gradients flow, through the context and through the weights.
 # - Ready-made attention, `F.scaled_dot_product_attention` or `nn.MultiheadAttention`, is not an answer here:
 #   this is the one place where you open the box. Softmax, `einsum` and every other plain operation are welcome.
 
@@ -372,10 +376,12 @@ print(
 # - scores are scaled by 1/sqrt(d_model / num_heads);
 # - `attn_mask` broadcasts to `(B, H, T, T)`, True = may attend. A query without any key gets context zero *before* the output map;
 # - it returns `(out, weights)`: `out` is `(B, T, d_model)`, `weights` is `(B, H, T, T)`;
-# - **dropout** acts on the attention weights, in training mode only. The `weights` you return are those *before* dropout, so their
+# - **dropout** acts on the attention weights, each single weight by a coin of its own (not whole heads or keys), with a mask and without, in training
+#   mode only. The `weights` you return are those *before* dropout, so their
 #   rows sum to one in training too;
 # - `__init__` raises a `ValueError` when `num_heads` does not divide `d_model`;
-# - no residual and no normalisation: they belong to the block around it. Both dtypes, and gradients to every map, as before.
+# - no residual and no normalisation: they belong to the block around it. Dtypes as before; gradients flow from `out` to every map, and from the weights to query and key;
+# - two modules, of any sizes, know nothing of each other.
 #
 # Use your `scaled_dot_product_attention` if you like. `nn.MultiheadAttention` is not an answer here.
 
@@ -612,7 +618,7 @@ print(f"root mean square of the code: {code.square().mean().sqrt():.3f}")
 # - True may stand anywhere in a row, not only at its beginning;
 # - `x` holds finite numbers everywhere, also at padding, but those must not matter;
 # - a row without any token gives zeros, and its gradient is finite too;
-# - dtype kept, gradients flow, inputs unchanged.
+# - dtype kept (bfloat16 too), gradients flow.
 
 
 # %% nbgrader={"grade": false, "grade_id": "masked_mean_pool", "locked": false, "schema_version": 3, "solution": true, "task": false}
@@ -719,10 +725,10 @@ plt.show()
 #
 # Write a function of `logits (B, C)`, `labels (B, C)` and `pos_weight`, which is `None` or `(C,)`:
 #
-# - it returns a 0-d tensor: the mean over all B·C entries, in the dtype of `logits`;
+# - it returns a 0-d tensor: the mean over all B·C entries, in the dtype of `logits` (bfloat16 too), whatever that of `labels` and `pos_weight`;
 # - `labels` are 0 and 1 in any dtype, boolean and integer included;
-# - `pos_weight` multiplies the *positive* term of its class, and nothing else: no division by the sum of weights;
-# - loss and gradients are right and finite at logits of ±1000;
+# - `pos_weight` multiplies the *positive* term of its class, and nothing else: no division by the sum of weights; a weight may be 0;
+# - loss and gradients are right and finite at logits of ±1000 (at a logit of exactly 0 the gradient is not compared);
 # - build it from the formula. `F.logsigmoid`, `F.softplus` and `torch.logaddexp` are allowed, a ready-made binary cross-entropy is not.
 
 
@@ -735,7 +741,7 @@ def multilabel_loss(
     labels = labels.to(logits.dtype)
     positive = labels * F.softplus(-logits)  # -log sigmoid(z)
     if pos_weight is not None:
-        positive = positive * pos_weight
+        positive = positive * pos_weight.to(logits.dtype)
     negative = (1 - labels) * F.softplus(logits)  # -log(1 - sigmoid(z))
     return (positive + negative).mean()
     ### END SOLUTION
@@ -783,7 +789,7 @@ with checks.hidden("multilabel_loss"):
 #
 # ```python
 # labels = labels.to(logits.dtype)
-# positive = labels * F.softplus(-logits)        # times pos_weight, if there is one
+# positive = labels * F.softplus(-logits)        # times pos_weight.to(logits.dtype), if there is one
 # negative = ...
 # return (positive + negative).mean()
 # ```
@@ -829,10 +835,10 @@ print(f"literal formula at z = -150: {literal[0]:.0f}; yours: {stable[0]:.0f}")
 # Write a function of `model`, `batches`, `optimizer`, `loss_fn` and `max_norm` that trains once over the batches:
 #
 # - `batches` is *any* iterable of `(tokens, labels)`, perhaps a generator: read it once, do not ask for its length;
-# - `model(tokens)` returns `(logits, attention)`; the loss is `loss_fn(logits, labels)`, a mean over the batch;
+# - `model(tokens)` returns `(logits, attention)`; the loss is `loss_fn(logits, labels)`, with the labels as they come, a mean over the batch;
 # - the model is in training mode;
 # - for each batch: clear the gradients (there may be stale ones from before), one forward pass, backward, clip the *total* norm of all
-#   parameters to `max_norm`, one step of the optimizer;
+#   parameters of the model to `max_norm` (the optimizer may hold only some of them), one step of the optimizer;
 # - return a Python `float`: the mean loss per sample, that is the batch losses *before* their step, weighted by batch size (the last
 #   batch is often smaller);
 # - without any batch there is no mean: raise a `ValueError`.
@@ -1460,7 +1466,8 @@ _ = claims.claim("01_self_attention", "usual_rms_ratio", before["token"] / befor
 # - the embedding's entries start with mean 0 and standard deviation **1/sqrt(2·d_model)**, from any distribution, so that token and position have the same root
 #   mean square (checked to ±10 %);
 # - the row of `pad_id` is zero, and *stays* zero in training: the output at padding is the position alone;
-# - the code does not learn, but it moves with the module to another device.
+# - gradients reach the embedding; the code does not learn, but it moves with the module to another device or precision;
+# - two modules, of any sizes, know nothing of each other.
 #
 # Use your `sinusoidal_positional_encoding`.
 
@@ -1757,7 +1764,8 @@ display(pd.DataFrame(chances.round(2), index=own, columns=CLASS_NAMES))
 #
 # - in nats (natural logarithm), summed over the last dimension, any number of leading dimensions;
 # - a weight of exactly 0 contributes 0, and a row of zeros has entropy 0;
-# - rows are taken as they are: do not renormalise them. The dtype is kept.
+# - rows are taken as they are: do not renormalise them. The dtype is kept (bfloat16 too);
+# - values are checked to 1e-5, so an epsilon of 1e-9 goes unseen, and one of 1e-6 does not. Gradients are not checked.
 
 
 # %% nbgrader={"grade": false, "grade_id": "attention_entropy", "locked": false, "schema_version": 3, "solution": true, "task": false}
@@ -1878,7 +1886,8 @@ plt.show()
 #
 # - `train_fn(head_dim, scaled, seed)` trains once and returns a list of `(step, accuracy)`. Call it **once** for every combination, with `scaled` as the
 #   bool `True` or `False`, and with the same seed for both runs of a pair;
-# - one row for each `(step, accuracy)`, values unchanged;
+# - `head_dims` and `seeds` are any iterables, perhaps generators, which can be gone through once only;
+# - one row for each `(step, accuracy)`, values unchanged; two equal measurements are two rows;
 # - columns `head_dim`, `scaled`, `seed`, `step`, `accuracy`. The order of rows and the index are up to you.
 
 
@@ -1930,7 +1939,7 @@ with checks.hidden("scaling_ablation"):
 # <details><summary>Hint 3: nearly all of it</summary>
 #
 # ```python
-# rows = []
+# rows, seeds = [], list(seeds)                # gone through once for each head_dim
 # for head_dim in head_dims:
 #     for seed in seeds:
 #         for scaled in (True, False):

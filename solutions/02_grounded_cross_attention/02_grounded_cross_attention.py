@@ -35,6 +35,9 @@
 #
 # About three and a half hours of your time. The whole notebook needs one to two minutes of computing on one CPU core; the cells that train say so.
 # The films are drawn by a program. They teach the method; nothing here is a medical device.
+#
+# **Two rules of every exercise**: what your code is given stays as it was (work on copies, never in place on an argument), and results keep the dtype of the
+# first tensor, unless the box says otherwise.
 
 # %% tags=["install"]
 # install cell

@@ -5,6 +5,7 @@ import importlib.util
 import subprocess
 from types import SimpleNamespace
 
+import nbformat
 import pytest
 from student_release import ROOT
 
@@ -45,7 +46,9 @@ def run_cell(monkeypatch, tmp_path):
 def test_a_complete_environment_is_left_alone(run_cell, capsys):
     for name in notebook_names(ROOT):
         assert run_cell(install_cell(ROOT, name), absent=[]) == []
-        assert capsys.readouterr().out.startswith("Ready on ")
+        shown = capsys.readouterr().out
+        assert shown.startswith("Ready on ")
+        assert len(shown.splitlines()) == 1
 
 
 def test_the_wheel_beside_the_notebook_is_taken(run_cell, tmp_path):
@@ -85,6 +88,16 @@ def test_without_a_network_one_line_says_so(run_cell, tmp_path, capsys):
     out = capsys.readouterr().out
     assert "Could not add wfdb" in out
     assert "Ready on" in out
+
+
+@pytest.mark.parametrize("kind", ["notebooks", "solutions"])
+def test_the_cell_is_folded_away_under_its_title(kind):
+    for name in notebook_names(ROOT):
+        notebook = nbformat.read(ROOT / kind / name / f"{name}.ipynb", as_version=4)
+        (cell,) = [c for c in notebook.cells if "install" in c.metadata.get("tags", [])]
+        assert cell.source.startswith("#@title Installation")
+        assert cell.metadata["cellView"] == "form"  # Colab
+        assert cell.metadata["jupyter"]["source_hidden"] is True  # JupyterLab
 
 
 def test_every_notebook_has_the_cell_and_only_03_needs_the_ecg_packages():

@@ -71,6 +71,7 @@ def test_the_tree_is_what_students_need(published):
             "docs/student.md",
         ),
         *("environment.yml", "requirements.txt", "SHA256SUMS", f"notebooks/{wheel}"),
+        *("binder/requirements.txt", "binder/runtime.txt"),
         *(f"notebooks/{name}.ipynb" for name in notebook_names(ROOT)),
     }
     with zipfile.ZipFile(zip_of(published / "stamped")) as archive:
@@ -115,6 +116,9 @@ def test_environments_name_tested_versions_and_the_wheel(published):
     environment = yaml.safe_load((tree / "environment.yml").read_text())
     (rows,) = [d["pip"] for d in environment["dependencies"] if isinstance(d, dict)]
     assert rows == (tree / "requirements.txt").read_text().splitlines()
+    index, *in_binder = (tree / "binder" / "requirements.txt").read_text().splitlines()
+    assert index.startswith("--extra-index-url https://")
+    assert in_binder == rows
     *pins, wheel = rows
     assert (tree / wheel).is_file()
     tested = (ROOT / "constraints.txt").read_text().splitlines()

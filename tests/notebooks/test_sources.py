@@ -11,7 +11,7 @@ import pytest
 
 from classroom.authoring.build import make_release
 from classroom.authoring.source import read_source, tags
-from course_utils.checks_index import MODULES
+from course_utils.checks import MODULES
 
 ROOT = Path(__file__).resolve().parents[2]
 LONGEST = 40  # lines of a cell

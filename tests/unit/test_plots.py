@@ -38,6 +38,23 @@ def test_bars_show_values_and_intervals():
     assert ax.yaxis_inverted()
 
 
+@pytest.mark.parametrize(("number", "figsize"), [(1, None), (3, None), (14, None), (6, (4, 2.5))])
+@pytest.mark.parametrize("rising", [True, False])
+def test_the_legend_of_bars_covers_none(number, figsize, rising):
+    values = np.linspace(0.1, 1, number) if rising else np.linspace(1, 0.1, number)
+    ax = plt.subplots(figsize=figsize)[1] if figsize else None
+    intervals = {"low": values - 0.05, "high": values + 0.05}
+    names = [f"bar {i}" for i in range(number)]
+    ax = plots.bars(
+        names, values, **intervals, reference=0.5, reference_label="chance", xlabel="x", ax=ax
+    )
+    ax.figure.canvas.draw()
+    legend = ax.get_legend().get_window_extent()
+    drawn = [*ax.patches, *ax.texts]  # the intervals lie as high as their bars
+    assert len(ax.patches) == number
+    assert not [part for part in drawn if part.get_window_extent().overlaps(legend)]
+
+
 def test_maps_have_words_on_the_axes():
     weights = np.full((2, 3), 1 / 3)
     ax = plots.attention_map(weights, ["a", "b", "c"], ["q", "r"], highlight={1: "C3"})

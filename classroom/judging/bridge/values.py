@@ -228,6 +228,18 @@ class Reader:
     def __init__(self, blobs: list[bytes], resolve: Callable[[list[Any]], Any]) -> None:
         self.blobs, self.resolve = blobs, resolve
         self.tensors: list[torch.Tensor] = []
+        self.leaves: dict[int, torch.Tensor] = {}
+
+    def take(self, descriptions: Any, *, leaves: bool) -> None:
+        """Make all tensors of the message; ``leaves``: those that want gradients begin graphs."""
+        for number, about in enumerate(descriptions):
+            tensor = self.make(about)
+            if leaves and about.get("grad"):
+                self.leaves[number] = tensor.requires_grad_()
+                if not about.get("leaf"):
+                    with torch.enable_grad():
+                        tensor = tensor.clone()
+            self.tensors.append(tensor)
 
     def make(self, about: Any) -> torch.Tensor:
         """Make the tensor of one description, without a graph."""

@@ -1,43 +1,54 @@
 """Checks of notebook 04: tokens, embeddings, pooling, probing and search with an encoder."""
 
-from course_utils.checks.clinicalbert_embeddings.exercises import (
-    LONG,
-    NOTEBOOK,
-    TEXTS,
-    Recorder,
-    as_tensor,
+from course_utils.checks.clinicalbert_embeddings.embeddings import (
     compare_embeddings,
-    compare_nearest,
+    embedding_mistakes,
+    first_layer,
+    no_ready_made_embeddings,
+    pooling_mistakes,
+)
+from course_utils.checks.clinicalbert_embeddings.encoding import (
+    TEXTS,
     compare_texts,
     compare_word,
+    one_by_one,
+    word_states,
+)
+from course_utils.checks.clinicalbert_embeddings.exercises import (
+    NOTEBOOK,
     embed_texts,
-    embedding_mistakes,
-    error_of,
-    first_layer,
-    fits_below,
-    group_trap,
     input_embeddings,
     layer_probe,
-    left_alone,
     mean_pool,
     nearest_notes,
-    no_ready_made_embeddings,
-    one_by_one,
-    pooling_mistakes,
-    probe_table,
     search_vocabulary,
-    shipped_model,
-    small_model,
     summary,
-    table,
-    token_table,
     tokenization_table,
-    tokenizer,
-    vocabulary_rows,
-    whole_numbers,
-    word_states,
     word_vector,
 )
+from course_utils.checks.clinicalbert_embeddings.models import (
+    LONG,
+    Recorder,
+    left_alone,
+    shipped_model,
+    small_model,
+    tokenizer,
+)
+from course_utils.checks.clinicalbert_embeddings.outcomes import (
+    as_tensor,
+    error_of,
+    table,
+    whole_numbers,
+)
+from course_utils.checks.clinicalbert_embeddings.probing import (
+    assert_averaged,
+    assert_guesswork,
+    assert_unseen,
+    group_trap,
+    probe_table,
+)
+from course_utils.checks.clinicalbert_embeddings.search import compare_nearest
+from course_utils.checks.clinicalbert_embeddings.tokens import token_table, vocabulary_rows
 
 __all__ = [
     "LONG",
@@ -45,6 +56,9 @@ __all__ = [
     "TEXTS",
     "Recorder",
     "as_tensor",
+    "assert_averaged",
+    "assert_guesswork",
+    "assert_unseen",
     "compare_embeddings",
     "compare_nearest",
     "compare_texts",
@@ -53,7 +67,6 @@ __all__ = [
     "embedding_mistakes",
     "error_of",
     "first_layer",
-    "fits_below",
     "group_trap",
     "input_embeddings",
     "layer_probe",

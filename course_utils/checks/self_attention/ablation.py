@@ -16,11 +16,23 @@ __all__ = ["examine_ablation"]
 
 
 def examine_ablation(
-    answer: Callable[..., Any], head_dims: Any, seeds: Any, *, longest: int = 4
+    answer: Callable[..., Any],
+    head_dims: Any,
+    seeds: Any,
+    *,
+    longest: int = 4,
+    once: bool = False,
+    twins: bool = False,
 ) -> None:
-    """Run the ablation on a pretended training and compare calls and rows."""
+    """Run the ablation on a pretended training and compare calls and rows.
+
+    ``once`` hands both arguments over as iterators, which can be read a single time; ``twins``
+    lets the training return every measurement twice.
+    """
     calls: list[tuple[Any, Any, Any]] = []
     dims, all_seeds = list(head_dims), list(seeds)
+    if once:
+        head_dims, seeds = iter(dims), iter(all_seeds)
 
     def train_fn(head_dim: Any, scaled: Any, seed: Any) -> list[tuple[int, float]]:
         if isinstance(scaled, bool) and head_dim in dims and seed in all_seeds:
@@ -43,10 +55,11 @@ def examine_ablation(
     def curve(head_dim: int, scaled: bool, seed: int) -> list[tuple[int, float]]:
         count = 1 + (head_dim + seed + scaled) % longest
         up = 0.1237 if scaled else -0.0719
-        return [
+        points = [
             (25 * (i + 1) + head_dim, 0.5 + up * (i - (i > 1)) / longest + seed / 1e4)
             for i in range(count)
         ]
+        return points * 2 if twins else points
 
     table = call(answer, train_fn, head_dims, seeds)
     wanted = list(itertools.product(dims, (True, False), all_seeds))
@@ -62,13 +75,15 @@ def examine_ablation(
         fail(
             f"train_fn was called for {len(calls)} of {len(keys)} combinations; missing is "
             f"head_dim={absent[0][0]}, scaled={absent[0][1]}, seed={absent[0][2]}.",
-            "every head_dim with every seed, once scaled and once not",
+            "`head_dims` and `seeds` may be generators, which can be read once: make lists first"
+            if once
+            else "every head_dim with every seed, once scaled and once not",
         )
     rows = [(*key, step, accuracy) for key in keys for step, accuracy in curve(*key)]
-    _compare_rows(table, rows)
+    _compare_rows(table, rows, twins)
 
 
-def _compare_rows(table: Any, rows: list[tuple[Any, ...]]) -> None:
+def _compare_rows(table: Any, rows: list[tuple[Any, ...]], twins: bool) -> None:
     import pandas as pd
 
     columns = ["head_dim", "scaled", "seed", "step", "accuracy"]
@@ -83,7 +98,9 @@ def _compare_rows(table: Any, rows: list[tuple[Any, ...]]) -> None:
     if len(table) != len(rows):
         fail(
             f"Expected {len(rows)} rows, one per (step, accuracy) pair, got {len(table)}.",
-            "keep every step of every run and every seed, not the last or a mean",
+            "two equal measurements are two rows: drop no duplicates"
+            if twins
+            else "keep every step of every run and every seed, not the last or a mean",
         )
     values = list(table[columns].itertuples(index=False, name=None))
     if any(isinstance(v, list | tuple | str | np.ndarray) for row in values for v in row):

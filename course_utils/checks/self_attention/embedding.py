@@ -56,6 +56,8 @@ def examine_embedding(
         _examine_positions(module, code, pad_id, vocab_size, seed)
         vectors = _vectors(module, code, pad_id, vocab_size)
         _examine_sizes(module, vectors, vocab_size, d_model, pad_id)
+        _examine_alone(answer, module, vocab_size, d_model, max_len)
+    _examine_slope(module, code, pad_id, vocab_size, seed)
     _examine_training(module, code, pad_id, vocab_size, seed)
     _examine_device(module, pad_id, max_len)
 
@@ -205,6 +207,49 @@ def _table(module: nn.Module, vocab_size: int, d_model: int) -> nn.Parameter:
     return trainable[0]
 
 
+def _examine_alone(
+    answer: Callable[..., Any], module: nn.Module, vocab_size: int, d_model: int, max_len: int
+) -> None:
+    """Build and run a second embedding of other sizes: the first must not hear of it."""
+    ids = torch.arange(2 * max_len).view(2, max_len) % vocab_size
+    before = _run(module, ids, d_model).clone()
+    other = call(answer, vocab_size + 1, d_model + 2, max_len + 3)
+    call(other, torch.arange(3)[None])
+    require(
+        torch.equal(_run(module, ids, d_model), before),
+        "After a second module of another size was made and run, the first gives other results.",
+        "something is kept on the class or in a global name: keep it on `self`",
+    )
+
+
+def _examine_slope(
+    module: nn.Module, code: Tensor, pad_id: int, vocab_size: int, seed: int
+) -> None:
+    """Compare the length of the gradient at the table with sqrt(d_model) × what came down."""
+    max_len, d_model = code.shape
+    generator = torch.Generator().manual_seed(seed + 2)
+    ids = torch.randint(0, vocab_size, (3, max_len), generator=generator)
+    slope = torch.randn(3, max_len, d_model, generator=generator)
+    module.zero_grad()
+    loss = (_run(module, ids, d_model) * slope).sum()
+    hint = "`.detach()` or `.data` on the way, or a table that cannot learn"
+    require(loss.requires_grad, "No gradient reaches the embedding.", hint)
+    loss.backward()
+    gradient = _table(module, vocab_size, d_model).grad
+    require(gradient is not None, "No gradient reaches the embedding.", hint)
+    if gradient.is_sparse:
+        gradient = gradient.to_dense()
+    rows = torch.zeros(vocab_size, d_model).index_add(0, ids.flatten(), slope.flatten(0, 1))
+    rows[pad_id] = 0
+    want, got = float(rows.norm() * d_model**0.5), float(gradient.norm())
+    require(
+        abs(got - want) < 1e-3 * want,
+        f"The gradient at the embedding has the length {got:.4g}, expected {want:.4g}.",
+        "part of it is cut off by `.detach()`, or scaled on its way",
+    )
+    module.zero_grad()
+
+
 def _examine_training(
     module: nn.Module, code: Tensor, pad_id: int, vocab_size: int, seed: int
 ) -> None:
@@ -248,6 +293,12 @@ def _examine_training(
 
 def _examine_device(module: nn.Module, pad_id: int, max_len: int) -> None:
     """Move the module to a device without data: a code left behind shows itself."""
+    got = call(module.double(), torch.full((1, max_len), pad_id))
+    require(
+        got.dtype == torch.float64,
+        f"After `module.double()` the output is {got.dtype}, expected torch.float64.",
+        "the code moves with the module in precision too: a buffer does",
+    )
     ids = torch.full((1, max_len), pad_id, device="meta")
     try:
         module.to("meta")(ids)

@@ -19,6 +19,7 @@ __all__ = [
     "WatchedModel",
     "examine_empty",
     "examine_epoch",
+    "examine_total_norm",
     "make_batches",
     "watched_loss",
 ]
@@ -88,6 +89,12 @@ class watched_loss:
             fail(f"loss_fn was called with ({kinds}).", hint)
         if any(logits.shape == y.shape and torch.equal(logits, y) for y in self.labels):
             fail("loss_fn was called with the labels as its first argument.", hint)
+        if labels.dtype != self.labels[0].dtype:
+            fail(
+                f"loss_fn was called with labels as {labels.dtype}; the batch holds "
+                f"{self.labels[0].dtype}.",
+                "hand the labels on as they come: another loss may need whole numbers",
+            )
         loss = loss_of(logits, labels)
         self.values.append(float(loss.detach()))
         return loss
@@ -258,9 +265,10 @@ def examine_epoch(
     seed: int,
     dtype: torch.dtype = torch.float32,
     as_list: bool = False,
+    whole_labels: bool = False,
 ) -> None:
     """Let the answer train one epoch under observation; ``max_norm=None`` leaves the default."""
-    batches = make_batches(sizes, seed, dtype)
+    batches = make_batches(sizes, seed, torch.int64 if whole_labels else dtype)
     model = WatchedModel(seed, dtype)
     model.eval()
     for p in model.parameters():
@@ -275,6 +283,28 @@ def examine_epoch(
         _explain(error, stream)
     _examine_notes(model, optimizer, stream, batches, as_list)
     _examine_mean(mean, loss_fn.values, sizes)
+
+
+def examine_total_norm(answer: Callable[..., Any], *, seed: int) -> None:
+    """Hand over an optimiser that holds one parameter of three: the norm is still that of all."""
+    (batch,) = make_batches((4,), seed, torch.float64)
+    model = WatchedModel(seed, torch.float64)
+    before = model.bias.detach().clone()
+    params = list(model.parameters())
+    raw = torch.autograd.grad(loss_of(model.plain(batch[0])[0], batch[1]), params)
+    mine = next(g for g, p in zip(raw, params, strict=True) if p is model.bias)
+    call(answer, model, [batch], torch.optim.SGD([model.bias], lr=1.0), loss_of, 0.1)
+    same(
+        before - model.bias.detach(),
+        mine * 0.1 / _norm(list(raw)),
+        "the step of a parameter, when the optimizer holds this one alone of the model's three,",
+        rtol=1e-3,
+        mistakes={
+            "the norm of the optimizer's parameters bounds the step; the total norm is that of all "
+            "parameters of the model": mine * 0.1 / _norm([mine]),
+            "not clipped": mine,
+        },
+    )
 
 
 def _explain(error: CheckFailed, stream: Stream) -> None:

@@ -19,13 +19,6 @@ from course_utils.checks.compare import same
 from course_utils.checks.core import CheckFailed, fail
 from course_utils.checks.notebook import Notebook
 from course_utils.checks.self_attention.ablation import examine_ablation
-from course_utils.checks.self_attention.attention import (
-    build,
-    examine_dropout,
-    examine_heads,
-    examine_mask,
-    examine_masks,
-)
 from course_utils.checks.self_attention.comparisons import (
     NEAR,
     compare_attention,
@@ -34,14 +27,19 @@ from course_utils.checks.self_attention.comparisons import (
     compare_pooling,
     pair,
 )
+from course_utils.checks.self_attention.dropout import examine_dropout
 from course_utils.checks.self_attention.embedding import examine_embedding
 from course_utils.checks.self_attention.epoch import (
     WatchedModel,
     examine_empty,
     examine_epoch,
+    examine_total_norm,
     loss_of,
     make_batches,
 )
+from course_utils.checks.self_attention.heads import examine_heads
+from course_utils.checks.self_attention.masks import examine_mask, examine_masks
+from course_utils.checks.self_attention.probe import build
 from course_utils.checks.self_attention.scores import compare_code, compare_f1, compare_loss
 from course_utils.checks.tensors import draw, gradients, numbers
 
@@ -114,7 +112,16 @@ def scaled_dot_product_attention(answer: Callable[..., Any]) -> str:
         mask[1, 0, 2] = False
         compare_attention(answer, q, k, v, mask)
         compare_attention_gradients(answer, q, k, v, mask)
-    return "against torch: shapes, scale, masks, a query without keys, gradients, both precisions"
+        # Every key scores -10 million: a masked one may not come before the one that is visible.
+        low = torch.full((2, 1), 1e4, dtype=dtype)
+        seen = torch.tensor([[True, False], [False, True]])
+        compare_attention(answer, low, -low / 10, low, seen, 1.0)
+    coarse = (x.to(torch.bfloat16) for x in (q, k, v))
+    compare_attention(answer, *coarse, mask)
+    return (
+        "against torch: shapes, scale, masks, a query without keys, very low scores, gradients, "
+        "float32, float64 and bfloat16"
+    )
 
 
 @NOTEBOOK.exercise(
@@ -181,7 +188,8 @@ def masked_mean_pool(answer: Callable[..., Any]) -> str:
         found = gradients((call(answer, x, is_token) * slope).sum(), [x], "the pooled vectors")[0]
         want = is_token[..., None] * slope[:, None] / is_token.sum(1).clamp(min=1)[:, None, None]
         same(found, want.to(dtype), "the gradient of x", **NEAR)
-    return "tokens in front and scattered, a row without tokens, gradients, both precisions"
+    compare_pooling(answer, draw(5, 5, 4, seed=21).to(torch.bfloat16), is_token)
+    return "tokens in front and scattered, a row without tokens, gradients, every precision"
 
 
 @NOTEBOOK.exercise(
@@ -205,14 +213,22 @@ def multilabel_loss(answer: Callable[..., Any]) -> str:
         far = torch.tensor([[1000.0, -1000.0, 1000.0], [-1000.0, 40.0, -40.0]], dtype=dtype)
         for labels in (torch.tensor([[1, 0, 1], [0, 1, 0]]), torch.tensor([[0, 1, 0], [1, 0, 1]])):
             compare_loss(answer, far, labels, weight.to(dtype))
-    return "against nn.BCEWithLogitsLoss: labels of any dtype, pos_weight, logits of ±1000, slopes"
+        compare_loss(answer, z, y, torch.tensor([0.0, 0.0, 2.0], dtype=dtype))
+        compare_loss(answer, z, y, 0 * weight.to(dtype))
+    compare_loss(answer, z.float(), y, weight.double())
+    compare_loss(answer, z.to(torch.bfloat16), y, weight)
+    return (
+        "against nn.BCEWithLogitsLoss: labels and pos_weight of any dtype, weights of 0, logits of "
+        "±1000, slopes, half precision"
+    )
 
 
 @NOTEBOOK.exercise(points=6)
 def train_one_epoch(answer: Callable[..., Any]) -> str:
     """Watch the model, the loss and the optimiser while the answer trains."""
     examine_epoch(answer, sizes=(4, 4, 1), max_norm=0.5, seed=41)
-    examine_epoch(answer, sizes=(3, 2), max_norm=50.0, seed=42)
+    examine_epoch(answer, sizes=(3, 2), max_norm=50.0, seed=42, whole_labels=True)
+    examine_total_norm(answer, seed=44)
     examine_empty(answer, seed=43)
     return "training mode, cleared gradients, total norm, one step a batch, mean loss, no batches"
 
@@ -227,6 +243,8 @@ def f1_scores(answer: Callable[..., Any]) -> str:
     compare_f1(answer, labels, predictions)
     compare_f1(answer, torch.from_numpy(labels), torch.from_numpy(predictions).float())
     compare_f1(answer, labels.astype(bool), predictions.astype(bool))
+    compare_f1(answer, labels, torch.from_numpy(predictions))
+    compare_f1(answer, torch.from_numpy(labels).int(), predictions.astype(bool))
     compare_f1(answer, labels[:, :1].astype(float), predictions[:, :1].astype(float))
     return "against scikit-learn: arrays and tensors, an undefined class, C = 1"
 
@@ -250,7 +268,8 @@ def attention_entropy(answer: Callable[..., Any]) -> str:
         weights[1, 1, 2] = 0
         compare_entropy(answer, weights)
         compare_entropy(answer, weights * 0.7)
-    return "against SciPy: zeros, a row of zeros, rows that do not sum to one, both precisions"
+    compare_entropy(answer, draw(2, 3, 4, seed=72).softmax(-1).to(torch.bfloat16))
+    return "against SciPy: zeros, a row of zeros, rows that do not sum to one, every precision"
 
 
 @NOTEBOOK.exercise(points=3)
@@ -258,4 +277,6 @@ def scaling_ablation(answer: Callable[..., Any]) -> str:
     """Count the runs and compare every row."""
     examine_ablation(answer, [8, 32, 16], [0, 3])
     examine_ablation(answer, (4,), (7,))
+    examine_ablation(answer, [4, 16], [2, 5, 1], once=True)
+    examine_ablation(answer, [8], [3], twins=True)
     return "one run a combination, the same seed for both of a pair, every row"

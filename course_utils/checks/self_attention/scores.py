@@ -15,7 +15,7 @@ from torch import Tensor, nn
 from course_utils.checks.calls import call
 from course_utils.checks.compare import same
 from course_utils.checks.core import CheckFailed, fail, require
-from course_utils.checks.self_attention.comparisons import NEAR, kind_of, same_shape
+from course_utils.checks.self_attention.comparisons import NEAR, ROUGH, kind_of, same_shape
 from course_utils.checks.tensors import gradients, options
 
 __all__ = ["compare_code", "compare_f1", "compare_loss"]
@@ -142,11 +142,14 @@ def compare_loss(
 ) -> None:
     """Compare a loss and its gradient with :class:`torch.nn.BCEWithLogitsLoss`."""
     logits = logits.detach().clone().requires_grad_()
-    want = nn.BCEWithLogitsLoss(pos_weight=pos_weight)(logits, labels.to(logits.dtype))
+    exact = logits.double()
+    w = None if pos_weight is None else pos_weight.double()
+    want = nn.BCEWithLogitsLoss(pos_weight=w)(exact, labels.double()).to(logits.dtype)
     args, named = options(answer, **({} if pos_weight is None else {"pos_weight": pos_weight}))
     got = call(answer, logits, labels, *args, **named)
     kind = "" if pos_weight is None else ", with pos_weight"
     what = f"the loss of {str(labels.dtype).removeprefix('torch.')} labels{kind}"
+    near = NEAR if logits.dtype in (torch.float32, torch.float64) else ROUGH
     large = float(logits.detach().abs().max()) >= 100
     if large:
         what += ", logits of ±1000,"
@@ -168,10 +171,12 @@ def compare_loss(
         )
     with torch.no_grad():
         mistakes = _loss_mistakes(logits, labels, pos_weight)
-    same(got, want, what, mistakes=mistakes, **NEAR)
+    if got.dtype != want.dtype and pos_weight is not None and got.dtype == pos_weight.dtype:
+        mistakes = {"pos_weight's dtype leaks into the loss: `.to(logits.dtype)`": got.detach()}
+    same(got, want, what, mistakes=mistakes, **near)
     found = gradients(got, [logits], "the loss")[0]
     expected = torch.autograd.grad(want, logits)[0]
-    same(found, expected, f"the gradient of {what}", **NEAR)
+    same(found, expected, f"the gradient of {what}", **near)
 
 
 def _f1_mistakes(y: np.ndarray, p: np.ndarray) -> dict[str, dict[str, Any]]:

@@ -9,7 +9,8 @@ McSharry, Clifford, Tarassenko, Smith (2003), A dynamical model for generating s
     electrocardiogram signals, IEEE Transactions on Biomedical Engineering 50(3).
 Fridericia (1920), Die Systolendauer im Elektrokardiogramm bei normalen Menschen und bei
     Herzkranken, Acta Medica Scandinavica 53.
-Task Force of the ESC and NASPE (1996), Heart rate variability, Circulation 93(5).
+Task Force of the ESC and NASPE (1996), Heart rate variability,
+    Circulation 93(5).
 """
 
 from __future__ import annotations

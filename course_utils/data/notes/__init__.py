@@ -3,17 +3,23 @@
 from course_utils.data.notes.notes import (
     CLASS_NAMES,
     FINDINGS,
+    FORMS,
     KINDS,
+    SHIFTED_KINDS,
     ClinicalNotes,
     encode,
     make_clinical_notes,
 )
+from course_utils.data.notes.rules import rule_labels
 
 __all__ = [
     "CLASS_NAMES",
     "FINDINGS",
+    "FORMS",
     "KINDS",
+    "SHIFTED_KINDS",
     "ClinicalNotes",
     "encode",
     "make_clinical_notes",
+    "rule_labels",
 ]

@@ -451,10 +451,10 @@ def masked_mean_pool(x, is_token):
     "system_exit": "def masked_mean_pool(x, is_token): raise SystemExit(0)",
     "patched_runner": """
 import sys
-from classroom.judging.bridge import peer
+from classroom.judging.bridge import peer, serving
 from classroom.judging import box
 from classroom.judging.bridge import values
-peer.Peer._perform = lambda self, header, reader, extra: True
+peer.perform = serving.perform = lambda *args, **kwargs: True
 values.Writer.value = lambda self, value, depth=0: True
 box.serve = lambda *a: None
 sys.modules["__main__"].__dict__["checks"] = None

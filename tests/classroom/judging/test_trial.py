@@ -19,7 +19,7 @@ SOURCE = """
 # %% tags=["imports"]
 %precision 3
 import os
-from course_utils.checks_index import MODULES
+from course_utils.checks import MODULES
 class Failed(AssertionError): pass
 # %% nbgrader=ANSWER(double)
 def double(x):

@@ -35,6 +35,14 @@ def test_checksums_of_the_integers(notes):
     assert digest(data.start, data.end, data.finding, data.template) == "cbbf4c3dffa61e7b"
 
 
+def test_words_and_texts_are_those_the_shipped_model_was_trained_on(notes):
+    kinds = {k: v for k, v in vars(words).items() if k.isupper() and not k.startswith("_")}
+    known = hashlib.sha256(repr(sorted(kinds.items())).encode()).hexdigest()
+    assert known.startswith("11bdbda9d84da02b"), "make the shipped model again with the new words"
+    texts = hashlib.sha256("\n".join(notes.texts).encode()).hexdigest()
+    assert texts.startswith("ff6c11620865d4c3")
+
+
 def test_statements_are_in_their_note(notes):
     lowered = [text.lower() for text in notes.texts]
     for note, finding in zip(notes.note, notes.finding, strict=True):

@@ -10,7 +10,7 @@ def multilabel_loss(
     nothing = torch.zeros_like(logits[:, 0])
     for c in range(logits.shape[1]):
         hit = labels[:, c] == 1
-        weight = 1.0 if pos_weight is None else pos_weight[c]
+        weight = 1.0 if pos_weight is None else pos_weight[c].to(logits.dtype)
         z = logits[:, c]
         missed = torch.logaddexp(nothing, -z) * weight
         false_alarm = torch.logaddexp(nothing, z)

@@ -8,5 +8,5 @@ def multilabel_loss(logits, labels, pos_weight=None):
     logp = torch.log_softmax(pair, dim=-1)
     picked = logp.gather(-1, labels.long().unsqueeze(-1)).squeeze(-1)
     if pos_weight is not None:
-        picked = torch.where(labels.bool(), picked * pos_weight, picked)
+        picked = torch.where(labels.bool(), picked * pos_weight.to(picked.dtype), picked)
     return picked.mean().neg()

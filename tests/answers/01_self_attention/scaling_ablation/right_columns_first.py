@@ -5,6 +5,7 @@ import pandas as pd
 
 def scaling_ablation(train_fn, head_dims, seeds):
     table = {name: [] for name in ("seed", "head_dim", "scaled", "accuracy", "step")}
+    seeds = tuple(seeds)
     for d in list(head_dims)[::-1]:
         for s in seeds:
             for flag in [False, True]:

@@ -4,6 +4,8 @@ import pandas as pd
 
 
 def scaling_ablation(train_fn, head_dims, seeds):
+    head_dims, seeds = [*head_dims], [*seeds]
+
     def runs():
         for scaled in (True, False):
             for head_dim in head_dims:

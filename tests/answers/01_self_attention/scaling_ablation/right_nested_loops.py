@@ -4,7 +4,7 @@ import pandas as pd
 
 
 def scaling_ablation(train_fn, head_dims, seeds):
-    rows = []
+    rows, seeds = [], list(seeds)
     for head_dim in head_dims:
         for seed in seeds:
             for scaled in (True, False):

@@ -12,7 +12,7 @@ def train_one_epoch(model, batches, optimizer, loss_fn, max_norm: float = 1.0) -
         optimizer.zero_grad(set_to_none=False)
         loss = loss_fn(model(tokens)[0], labels)
         loss.backward()
-        params = [p for group in optimizer.param_groups for p in group["params"]]
+        params = [p for p in model.parameters() if p.grad is not None]
         torch.nn.utils.clip_grad_norm_(params, max_norm, norm_type=2.0)
         optimizer.step()
         seen += len(tokens)

@@ -1,5 +1,5 @@
 """Mistake: The best split instead of the mean.
-Message: rows of one group are on
+Message: the best of several splits
 """
 
 

@@ -1,5 +1,5 @@
 """Mistake: The error instead of the accuracy.
-Message: Layer 1 holds the label, and
+Message: Layer 0 holds the label
 """
 
 

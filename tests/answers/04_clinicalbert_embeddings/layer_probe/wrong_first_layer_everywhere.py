@@ -1,5 +1,5 @@
 """Mistake: Always the first layer's features.
-Message: Layer 1 holds the label, and
+Message: the layers do not differ
 """
 
 

@@ -1,5 +1,5 @@
 """Mistake: Fitted on all rows, scored on the held-out ones.
-Message: fit it on the training side
+Message: was fitted on are among those
 """
 
 

@@ -1,5 +1,5 @@
 """Mistake: Predicts the group.
-Message: Layer 1 holds the label, and
+Message: Layer 0 holds the label
 """
 
 

@@ -1,5 +1,5 @@
 """Mistake: All layers up to this one joined.
-Message: Layer 1 holds the label, and
+Message: the layers do not differ
 """
 
 

@@ -1,5 +1,5 @@
 """Mistake: Fitted on the test side and scored on the training side's own rows.
-Message: rows of one group are on
+Message: was fitted on are among those
 """
 
 

@@ -1,5 +1,5 @@
 """Mistake: Scored on all rows.
-Message: rows of one group are on
+Message: was fitted on are among those
 """
 
 

@@ -1,5 +1,5 @@
 """Mistake: train_test_split without groups.
-Message: group
+Message: split by `groups`
 """
 
 

@@ -1,5 +1,5 @@
 """Mistake: Accuracy on the rows it was fitted on.
-Message: rows of one group are on
+Message: was fitted on are among those
 """
 
 

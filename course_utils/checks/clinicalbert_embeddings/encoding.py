@@ -1,0 +1,132 @@
+"""What the checks of notebook 04 ask of vectors of texts and of words."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from torch.nn import functional as F
+
+from course_utils.checks.calls import call
+from course_utils.checks.clinicalbert_embeddings.models import Recorder, left_alone, tokenizer
+from course_utils.checks.compare import same
+from course_utils.checks.core import fail, require
+
+__all__ = ["TEXTS", "compare_texts", "compare_word", "one_by_one", "word_states"]
+
+
+def one_by_one(texts: list[str], tok: Any, model: torch.nn.Module, pooling: str) -> torch.Tensor:
+    """The plain truth: every text alone, so without any padding."""
+    limit = model.config.max_position_embeddings
+    training, rows = model.training, []
+    model.eval()
+    with torch.no_grad():
+        for text in texts:
+            batch = tok(text, truncation=True, max_length=limit, return_tensors="pt")
+            states = model(**batch).last_hidden_state[0]
+            rows.append(states[0] if pooling == "cls" else states.sum(0) / len(states))
+    model.train(training)
+    return torch.stack(rows)
+
+
+def compare_texts(
+    answer: Any, texts: list[str], model: torch.nn.Module, what: str, **options: Any
+) -> None:
+    """Compare an answer with the texts one by one; also modes, batches and gradients."""
+    tok = tokenizer()
+    want = one_by_one(texts, tok, model, options.get("pooling", "mean"))
+    order = sorted(range(len(texts)), key=lambda i: len(tok(texts[i])["input_ids"]))
+    wrong = {
+        "the vectors come in the order of the lengths; put them back in the order given": want[
+            order
+        ],
+        "longest first; put the vectors back in the order given": want[order[::-1]],
+        "the vectors were normalised to length one; leave them as they are": F.normalize(want),
+        "[CLS] instead of the mean, or the mean instead of [CLS]": one_by_one(
+            texts, tok, model, "mean" if options.get("pooling") == "cls" else "cls"
+        ),
+    }
+    with left_alone(model), Recorder(model) as record:
+        got = call(answer, texts, tok, model, **options)
+    limit = options.get("batch_size", 32)
+    largest = max(record.sizes, default=0)
+    require(
+        largest <= limit, f"A forward call held {largest} texts; batch_size is {limit}.", "batches!"
+    )
+    twice = None
+    if model.training and torch.is_tensor(got) and got.shape == want.shape:
+        twice = call(answer, texts, tok, model, **options)
+        if not torch.allclose(got, twice, rtol=1e-3, atol=1e-4):
+            fail(f"{what}: two calls give different vectors.", "dropout: call `model.eval()` first")
+    same(got, want, what, mistakes=wrong, rtol=1e-3, atol=1e-4)
+    require(not got.requires_grad, "The vectors carry a gradient.", "wrap it in `torch.no_grad()`")
+
+
+TEXTS = [
+    "Patient denies chest pain, shortness of breath, nausea or vomiting since yesterday.",
+    "No fever.",
+    "cough",
+    "Hepatomegaly was ruled out by the scan.",
+    "No fever.",
+]
+
+
+def word_states(
+    text: str, span: tuple[int, int], model: torch.nn.Module, layer: int
+) -> torch.Tensor:
+    """Mean hidden state over the pieces inside a span of characters that the check knows."""
+    tok, training = tokenizer(), model.training
+    limit = model.config.max_position_embeddings
+    batch = tok(text, truncation=True, max_length=limit, return_tensors="pt")
+    pieces = sorted({batch.char_to_token(i) for i in range(*span)} - {None})
+    with torch.no_grad():
+        states = model.eval()(**batch, output_hidden_states=True).hidden_states[layer][0]
+    model.train(training)
+    return states[pieces].mean(0)
+
+
+def compare_word(
+    answer: Any,
+    text: str,
+    word: str,
+    span: tuple[int, int],
+    model: torch.nn.Module,
+    layer: int = -1,
+) -> None:
+    """Compare an answer with the states at a known span."""
+    want = word_states(text, span, model, layer)
+    shown = repr(text if len(text) < 50 else text[:47] + "...")
+    what = f"the vector of {word!r} in {shown}, layer {layer}"
+    wrong = {
+        "only the first piece of the word: take the mean over all of its pieces": word_states(
+            text, (span[0], span[0] + 1), model, layer
+        ),
+        "only the last piece of the word: take the mean over all of its pieces": word_states(
+            text, (span[1] - 1, span[1]), model, layer
+        ),
+        "the last layer whatever `layer` says": word_states(text, span, model, -1),
+        "`hidden_states[0]` is the embedding layer; `layer` indexes from there": word_states(
+            text, span, model, min(layer + 1, model.config.num_hidden_layers)
+        ),
+    }
+    first = text.lower().find(word.lower())
+    if first != span[0]:
+        wrong["part of another word: a letter or digit is beside it"] = word_states(
+            text, (first, first + len(word)), model, layer
+        )
+    last = text.lower().rfind(word.lower())
+    if last != span[0]:
+        wrong["not the first occurrence"] = word_states(
+            text, (last, last + len(word)), model, layer
+        )
+    wrong = {k: v for k, v in wrong.items() if not torch.allclose(v, want, rtol=1e-3, atol=1e-4)}
+    with left_alone(model):
+        got = call(
+            answer, text, word, tokenizer(), model, **({} if layer == -1 else {"layer": layer})
+        )
+        again = call(answer, text, word, tokenizer(), model, layer=layer)
+    if model.training and torch.is_tensor(got) and got.shape == want.shape:
+        calm = torch.allclose(got, again, rtol=1e-3, atol=1e-4)
+        require(calm, "Two calls give different vectors.", "dropout: call `model.eval()` first")
+    same(got, want, what, mistakes=wrong, rtol=1e-3, atol=1e-4)
+    require(not got.requires_grad, "The vector carries a gradient.", "use `torch.no_grad()`")

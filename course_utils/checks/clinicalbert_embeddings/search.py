@@ -1,0 +1,60 @@
+"""What the checks of notebook 04 ask of the search for similar notes."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+
+from course_utils.checks.calls import call
+from course_utils.checks.clinicalbert_embeddings.outcomes import as_tensor
+from course_utils.checks.compare import same
+from course_utils.checks.core import describe, require
+
+__all__ = ["compare_nearest"]
+
+
+def compare_nearest(
+    answer: Any, query: torch.Tensor, notes: torch.Tensor, k: int, what: str
+) -> None:
+    """Compare an answer with cosine similarities; ties may come in any order."""
+    q, n = query.double(), notes.double()
+    lengths = n.norm(dim=1) * q.norm()
+    cosine = torch.where(lengths > 0, n @ q / lengths.clamp(min=1e-300), 0.0)
+    got = call(answer, query, notes, k)
+    require(
+        isinstance(got, tuple | list) and len(got) == 2,
+        f"Expected (indices, similarities), got {describe(got)}.",
+    )
+    index, value = as_tensor(got[0], "the indices"), as_tensor(got[1], "the similarities")
+    best = cosine.sort(descending=True).values[:k]
+    for tensor, name, kind in (
+        (index, "indices", torch.int64),
+        (value, "similarities", query.dtype),
+    ):
+        require(
+            tensor.shape == best.shape,
+            f"{what}: expected {len(best)} {name} in one row; got shape {tuple(tensor.shape)}.",
+            "min(k, N) of them" if k > len(notes) else None,
+        )
+        require(tensor.dtype == kind, f"{what}: expected {name} as {kind}, got {tensor.dtype}.")
+    dots = (n @ q).sort(descending=True).values[: len(best)]
+    wrong = {
+        "dot products: divide by both lengths": dots,
+        "least similar first": cosine.sort().values[: len(best)],
+        "distances instead of similarities": (1 - cosine).sort().values[: len(best)],
+        "a note equal to the query is a note too": cosine.sort(descending=True).values[1 : k + 1],
+        "from small to large: the most similar note comes first": best.flip(0),
+    }
+    wrong = {
+        words: values
+        for words, values in wrong.items()
+        if values.shape == best.shape and not torch.allclose(values, best)
+    }
+    loose = 1e-4 if query.dtype == torch.float32 else 1e-7
+    same(value, best.to(query.dtype), f"{what}: the similarities", mistakes=wrong, atol=loose)
+    valid = bool(((index >= 0) & (index < len(notes))).all())
+    require(
+        valid and len(set(index.tolist())) == len(index), f"{what}: indices {index.tolist()[:6]}."
+    )
+    same(cosine[index], best, f"{what}: the similarities of the notes named", atol=loose)

@@ -1,0 +1,20 @@
+"""Mistake: Principal components are fitted on all rows.
+Message: fitted on all rows
+"""
+
+
+def layer_probe(features_by_layer, labels, groups, seed=0):
+    from sklearn.decomposition import PCA
+    labels = np.asarray(labels)
+    splits = GroupShuffleSplit(n_splits=8, test_size=0.25, random_state=seed)
+    rows = []
+    for layer, x in enumerate(features_by_layer):
+        x = np.asarray(x)
+        x = PCA(min(6, *x.shape), random_state=0).fit_transform(x)
+        scores = []
+        for train, test in splits.split(x, labels, groups):
+            probe = make_pipeline(StandardScaler(), LogisticRegression(C=0.1, max_iter=1000))
+            probe.fit(x[train], labels[train])
+            scores.append(probe.score(x[test], labels[test]))
+        rows.append({"layer": layer, "accuracy": float(np.mean(scores))})
+    return pd.DataFrame(rows)

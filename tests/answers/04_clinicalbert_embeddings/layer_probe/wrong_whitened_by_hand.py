@@ -1,0 +1,19 @@
+"""Mistake: Mean and deviation of all rows, by hand, without a scaler afterwards.
+Message: fitted on all rows
+"""
+
+
+def layer_probe(features_by_layer, labels, groups, seed=0):
+    labels = np.asarray(labels)
+    splits = GroupShuffleSplit(n_splits=8, test_size=0.25, random_state=seed)
+    rows = []
+    for layer, x in enumerate(features_by_layer):
+        x = np.asarray(x)
+        x = (x - x.mean(0)) / (x.std(0) + 1e-9)
+        scores = []
+        for train, test in splits.split(x, labels, groups):
+            probe = LogisticRegression(C=0.1, max_iter=1000)
+            probe.fit(x[train], labels[train])
+            scores.append(probe.score(x[test], labels[test]))
+        rows.append({"layer": layer, "accuracy": float(np.mean(scores))})
+    return pd.DataFrame(rows)
