@@ -15,7 +15,7 @@
 #
 # Someone lies in intensive care, and 48 hours after admission a ward asks: how likely is it that this patient dies in
 # hospital? You build the answer from the database up: five tables become one sequence of events, a transformer with attention
-# pooling reads it, and then you ask the model *why*. The stays here are synthetic and their causes of death are known, so an
+# pooling reads it, and then you ask the model *why*. The stays here are synthetic and what raised their risk was planted, so an
 # explanation is not a story about a picture: it can be right or wrong, and you score it.
 #
 # | part | what you build | points |
@@ -29,6 +29,8 @@
 # | 7 How good is it? | `evaluate_risk` | 6 |
 # | 8 Why? | `explain_stay`, `attention_rollout`, `deletion_curve` | 18 |
 # | 9 In words | a written answer | 5 |
+#
+# **For all exercises:** your functions never change what they are given; they work on copies. Whatever is not forbidden is allowed.
 #
 # About four and a half hours of your time. The computer works for two to four minutes on one core of a laptop, all cells together. Every
 # exercise stands alone: cells further down use the library's version of a piece, or say in one line which exercise they wait for.
@@ -622,7 +624,7 @@ with checks.hidden("find_leaks"):
 # ```
 # </details>
 # %% [markdown]
-# Now use it on the seed of this notebook. Its features hold the mean time to the final event of the stay, its length of stay, and
+# Now use it on the features of an earlier, published notebook on these tables (called *the earlier notebook* from here on). They hold the mean time to the final event of the stay, its length of stay, and
 # an age scaled on all patients. Your audit should find all three, and pass the two honest ones.
 
 
@@ -1080,7 +1082,7 @@ _ = plots.heat_map(
 # $$ \alpha_{ht} = \operatorname{softmax}_t \frac{q_h \cdot k_{ht}}{\sqrt{d_h}}, \qquad
 #    \text{pooled} = W_o \,[\ldots;\; \textstyle\sum_t \alpha_{ht} v_{ht};\; \ldots]. $$
 #
-# The softmax must run over real events alone. The seed of this notebook forgot that, and a short stay then attends mostly
+# The softmax must run over real events alone. The earlier notebook forgot that, and a short stay then attends mostly
 # to padding.
 #
 # > **Exercise `AttentionPooling`** · 6 points · 20 minutes · difficulty 3 of 5
@@ -1900,7 +1902,8 @@ _ = claims.claim(NOTEBOOK, "margin_over_best_peer", scores.loc["transformer", "A
 # Both peers know that a lactate of 6.1 was measured and that a ventilator was used. Only the sequence model can see that the ventilator
 # came on the *second day*; but it has to learn everything, what a lactate is included, from some two hundred deaths. A table made by
 # someone who knows what to count is a strong peer with so few, and the comparison is worth more than the name of the model. `make bench`
-# repeats it with 16,000 stays, and `docs/performance.md` keeps what came out: more patients pay most for the model that assumes least.
+# repeats it with 16,000 stays, and `docs/performance.md` keeps what came out (both are in the course's repository, not in the
+# student's package).
 
 # %% [markdown]
 # ### 7.2 Calibration
@@ -1969,7 +1972,7 @@ subgroups.round(2)
 #
 # ### 7.4 The same model with two leaks
 #
-# Now the seed's mistakes, on purpose, everything else equal: one model also reads `relative_time_to_final_event` at every
+# Now the earlier notebook's mistakes, on purpose, everything else equal: one model also reads `relative_time_to_final_event` at every
 # event; another has its text vectors and laboratory values scaled on *everyone*, test patients included.
 
 # %% tags=["train"]
@@ -2033,9 +2036,9 @@ _ = claims.claim(NOTEBOOK, "split_leak_change", abs(values[2] - values[0]))
 #
 # ### 8.1 Attention, layer by layer and head by head
 #
-# What does one patient's risk rest on? Of the test patients who died with three and more planted causes we take the one whom the model
+# What does one patient's risk rest on? Of the test patients who died with at least three planted causes we take the one whom the model
 # gave the highest risk. First the
-# encoder's attention in each layer (mean over heads), and what the seed calls *local* attention: the share that an event keeps
+# encoder's attention in each layer (mean over heads), and what the earlier notebook calls *local* attention: the share that an event keeps
 # for itself. (Its *global* attention, the mean of all entries, is 1/T in every layer of every model: rows sum to one.)
 
 # %% tags=["train"]
@@ -2079,7 +2082,7 @@ _ = axes[0].set_ylabel("event")
 #
 # ### 8.2 The pooling: heads, time, and the query
 #
-# The pooling has four heads. The seed says which is for time, features, relations and severity. Look before you believe it:
+# The pooling has four heads. The earlier notebook says which is for time, features, relations and severity. Look before you believe it:
 
 # %% tags=["train"]
 pooled = weights["pooling"][0].cpu().numpy()  # (H, T)
@@ -2244,7 +2247,7 @@ print(
 #
 # The second equation is *completeness*: attributions share out exactly the logit's move. On a computer the integral is a sum
 # over `n_steps` points, so there is a gap, and a careful analyst reports it. What the baseline means matters as much: zero
-# static features are a patient of training-mean age and unknown categories, and zero events are empty events.
+# static features are a patient of 65 years (age is coded as (age − 65)/15) and unknown categories, and zero events are empty events.
 #
 # > **Exercise `explain_stay`** · 8 points · 25 minutes · difficulty 4 of 5
 #
@@ -2507,11 +2510,16 @@ print(f"rank correlation of both: {spearmanr(pooled.mean(0), flow).statistic:.2f
 # %% [markdown]
 # ### 8.5 Explanations, scored
 #
+# First, what can be right here. Planted are *predictors* of death: a high lactate, norepinephrine, dialysis, ventilation late in the
+# stay. On a ward such treatments go to those who are already dying. An explanation that finds norepinephrine has found what the
+# model used, a marker of severity, and not a cause of death: nobody lives longer because the pump was stopped. Epidemiologists call
+# it *confounding by indication*, and no attribution method looks through it.
+#
 # Now the question that pictures cannot answer: are they right? For every test stay with planted causes we rank its events by the size
 # of their score and ask how many of the true causes stand on top (as many places as there are causes). Beside attention, at the
 # pooling and rolled out, stand
 # *layer attribution* (activation times gradient, at the input projection and behind the last block) and real *feature ablation*
-# (one event's numbers set to zero, the risk computed again). The seed's "ablation" was Integrated Gradients under another
+# (one event's numbers set to zero, the risk computed again). The earlier notebook's "ablation" was Integrated Gradients under another
 # name.
 
 # %% tags=["train"]

@@ -81,7 +81,7 @@ def _in_order_of(events: pd.DataFrame, table: pd.DataFrame) -> pd.DataFrame:
 
 
 def leaky_builder(events: pd.DataFrame, static: pd.DataFrame, train_ids: object) -> pd.DataFrame:
-    """Features of the seed: time to the final event, length of stay, encoders fitted on all."""
+    """Leaky features: time to the final event, length of stay, encoders fitted on everyone."""
     last = events.groupby("stay_id")["minutes_since_admission"].max()
     to_end = events["stay_id"].map(last) - events["minutes_since_admission"]
     now = events["minutes_since_admission"] < 2880
@@ -246,7 +246,7 @@ def with_other(static: pd.DataFrame) -> pd.DataFrame:
 
 
 def greedy_builder(events: pd.DataFrame, static: pd.DataFrame, train_ids: Any) -> pd.DataFrame:
-    """Build the seed's features, and spoil everything that was handed over."""
+    """Build leaky features, and spoil everything that was handed over."""
     table = leaky_builder(events.copy(), static.copy(), list(train_ids))
     events["minutes_since_admission"] = 0.0
     events["mine"] = 1.0
@@ -282,7 +282,7 @@ def audit_checks(answer: Callable, seed: int) -> None:
         ("late_and_split", "split"),
         ("insurance_code", "split"),
     ]
-    expect(result, wanted, "the seed's features", _HINTS)
+    expect(result, wanted, "the features of the earlier notebook", _HINTS)
     names = {name: f"f{i}" for i, name in enumerate(leaky_builder(events, static, train).columns)}
 
     def renamed(events: pd.DataFrame, static: pd.DataFrame, train_ids: object) -> pd.DataFrame:
