@@ -9,6 +9,7 @@ from pathlib import Path
 
 from classroom.authoring.source import course_root, notebook_names
 from classroom.commands import add_class_commands
+from classroom.files import any_terminal
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -58,6 +59,7 @@ def main(arguments: list[str] | None = None) -> int:
 
     add_class_commands(commands)
 
+    any_terminal()
     options = parser.parse_args(arguments)
     try:
         return options.run(options)

@@ -164,7 +164,7 @@ print(broadcast_add(torch.tensor([0.0, 10.0, 20.0]), torch.tensor([1.0, 2.0, 3.0
 #
 # Write a function of `scores (..., S)` and `mask`, boolean of the same shape, that returns weights of that shape:
 #
-# - each row sums to one over the entries that are kept; the others are 0;
+# - each row sums to one over the entries that are kept, however low their scores; the others are 0;
 # - a row with nothing to keep is all **zero**, never NaN;
 # - gradients flow back to the scores, finite for such a row too.
 
