@@ -2503,7 +2503,6 @@ for ax, (title, values) in zip(
         title=title,
         ax=ax,
     )
-figure.tight_layout()
 print(f"rank correlation of both: {spearmanr(pooled.mean(0), flow).statistic:.2f}")
 
 # %% [markdown]
