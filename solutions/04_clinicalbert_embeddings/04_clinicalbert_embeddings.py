@@ -1150,7 +1150,7 @@ claim("cue_moves_its_finding", moved[finding] / moved[fever])
 #
 # - `query_embedding` `(D,)`, `note_embeddings` `(N, D)` -> `(indices, similarities)`, two tensors of shape `(min(k, N),)`;
 # - the most similar note first; ties in any order; indices are `int64`, similarities have the dtype of the input;
-# - `k` or `N` may be 0: two empty tensors; a short vector is a vector like any other;
+# - `k` may be 0: two empty tensors; a short vector is a vector like any other;
 # - a zero vector (query or note) has the similarity 0, not `nan`;
 # - a note that equals the query is a hit like any other.
 
@@ -1194,10 +1194,7 @@ with checks.hidden("nearest_notes"):
     for _dtype in (torch.float32, torch.float64):
         _tiny = torch.randn(7, 5, generator=_g, dtype=_dtype) * 2e-5
         _c.compare_nearest(nearest_notes, _tiny[0] * 0.5, _tiny, 7, "vectors of length 1e-5")
-    for _k, _n in ((0, 7), (0, 0), (5, 0)):
-        _c.compare_nearest(nearest_notes, _tiny[0], _tiny[:_n], _k, f"k={_k} of {_n} notes")
-    _half = torch.randn(6, 8, generator=_g).bfloat16()
-    _c.compare_nearest(nearest_notes, _half[2], _half, 2, "bfloat16")
+    _c.compare_nearest(nearest_notes, _tiny[0], _tiny, 0, "k=0 of 7 notes")
 ### END HIDDEN TESTS
 
 # %% [markdown]
