@@ -32,7 +32,7 @@ export MKL_NUM_THREADS ?= 1
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 .PHONY: help lab run test quick lint unit answers nbval notebooks solutions release bench env lock clean \
-  gone test-colab test-gpu sandbox grade demo-class mutants
+  gone test-colab test-gpu sandbox browser site doctor grade demo-class mutants
 
 help: ## list the commands
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
@@ -65,6 +65,12 @@ release: $(READY) ## make the student notebooks (or NB=name), wheel, zip and tre
 	$(BIN)/python -m classroom release $(NB) \
 	  $(if $(REPO),--repo $(REPO)) $(if $(REF),--ref $(REF))
 
+doctor: ## check this machine for the course and for grading, with what to do
+	@$(if $(wildcard $(BIN)/python),$(BIN)/python,$(PYTHON)) tools/doctor.py
+
+site: $(READY) ## build the website of the releases in build/site/html (REPO=owner/name REF=v1 for Colab)
+	$(BIN)/python -m classroom site $(if $(REPO),--repo $(REPO)) $(if $(REF),--ref $(REF))
+
 lint: $(READY) ## format, lint and types
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
@@ -87,13 +93,14 @@ nbval: $(READY) ## run all solutions with nbval on the device at hand
 notebooks: nbval ## nbval, and every untouched release runs with stubs alone raising
 	$(BIN)/python -m pytest tests/notebooks -n $(JOBS) --dist load
 
-sandbox: # bubblewrap, in which student code runs: Debian's package where it can be installed, else its name
-	@command -v bwrap >/dev/null || { command -v apt-get >/dev/null && \
-	  { [ "$$(id -u)" = 0 ] || sudo=sudo; $$sudo apt-get update -qq && $$sudo apt-get install -y -qq bubblewrap; }; } || \
-	  echo "There is no bubblewrap here (Debian package: bubblewrap): student code cannot be boxed."
+sandbox: # bubblewrap and libseccomp, in which student code runs: Debian's packages, else their names
+	@{ command -v bwrap && ldconfig -p | grep -q libseccomp; } >/dev/null || { command -v apt-get >/dev/null && \
+	  { [ "$$(id -u)" = 0 ] || sudo=sudo; $$sudo apt-get update -qq && \
+	    $$sudo apt-get install -y -qq bubblewrap libseccomp2; }; } || \
+	  echo "There is no bubblewrap here (Debian packages: bubblewrap libseccomp2): student code cannot be boxed."
 
-test: sandbox unit answers notebooks ## everything that has to pass
-	$(BIN)/python -m pytest tests/colab tests/classroom
+test: sandbox browser unit answers notebooks ## everything that has to pass
+	$(BIN)/python -m pytest tests/colab tests/classroom tests/mutants tests/site
 
 quick: $(READY) ## the same for what changed since the last commit on main
 	$(BIN)/python tools/quick.py

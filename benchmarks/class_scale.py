@@ -33,10 +33,11 @@ from classroom.authoring.build import ONE_THREAD
 from classroom.authoring.source import course_root
 from classroom.demo import ASSIGNMENT, DemoCourse
 from classroom.files import write_whole
-from classroom.gradebook.autograde import autograde, read_results
+from classroom.gradebook.autograde import autograde
 from classroom.gradebook.export import grade_rows
+from classroom.gradebook.results import read_results
 from classroom.gradebook.workspace import Class
-from classroom.intake.repair import repair_all
+from classroom.intake.repair_all import repair_all
 
 RESULTS = Path(__file__).with_name("class_scale.json")
 

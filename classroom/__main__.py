@@ -9,6 +9,7 @@ from pathlib import Path
 
 from classroom.authoring.source import course_root, notebook_names
 from classroom.commands import add_class_commands
+from classroom.files import any_terminal
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -50,8 +51,15 @@ def main(arguments: list[str] | None = None) -> int:
     )
     command.set_defaults(run=_run)
 
+    command = commands.add_parser("site", help="build the website of the releases")
+    command.add_argument("--out", type=Path, default=Path("build/site"), help="folder to build in")
+    command.add_argument("--repo", default="", help="public repository for Colab, owner/name")
+    command.add_argument("--ref", default="main", help="tag or branch of it")
+    command.set_defaults(run=_site)
+
     add_class_commands(commands)
 
+    any_terminal()
     options = parser.parse_args(arguments)
     try:
         return options.run(options)
@@ -120,6 +128,15 @@ def _run(options: argparse.Namespace) -> int:
 
     root = course_root()
     return run_and_show(root, _names(options, root), options.html)
+
+
+def _site(options: argparse.Namespace) -> int:
+    from classroom.authoring.site import build_site
+
+    print("building the site, about a minute ...", flush=True)
+    out = options.out.resolve()
+    print(build_site(course_root(), out, repo=options.repo, ref=options.ref))
+    return 0
 
 
 if __name__ == "__main__":

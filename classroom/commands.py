@@ -100,7 +100,7 @@ def _collect(options: argparse.Namespace) -> int:
 
 
 def _repair(options: argparse.Namespace) -> int:
-    from classroom.intake.repair import describe, repair_all
+    from classroom.intake.repair_all import describe, repair_all
 
     root, workspace = _places(options)
     print(describe(repair_all(root, workspace, options.assignment)))
@@ -128,7 +128,7 @@ def _autograde(options: argparse.Namespace) -> int:
 
 def summary(results: Sequence[dict[str, Any]]) -> str:
     """Say in one paragraph what came out."""
-    from classroom.gradebook.autograde import undecided
+    from classroom.gradebook.results import undecided
 
     status = Counter(r["status"] for r in results)
     points = [
@@ -154,7 +154,21 @@ def _feedback(options: argparse.Namespace) -> int:
     root, workspace = _places(options)
     pages = feedback(root, workspace, options.assignment, db=options.db)
     print(f"{len(pages)} pages of feedback in {workspace / 'feedback'}, one a student.")
+    _say_what_is_missing(workspace, options.assignment)
     return 0
+
+
+def _say_what_is_missing(workspace: Path, assignment: str) -> None:
+    from classroom.gradebook.results import read_results, read_submissions
+
+    submissions = read_submissions(workspace, assignment)
+    results = read_results(workspace, assignment)
+    missing = [s.student for s in submissions if s.student not in results]
+    if missing:
+        print(
+            f"{len(missing)} of {len(submissions)} submissions have no result yet: the run was "
+            "interrupted. `autograde` goes on where it stopped."
+        )
 
 
 def _report(options: argparse.Namespace) -> int:
@@ -162,6 +176,7 @@ def _report(options: argparse.Namespace) -> int:
 
     root, workspace = _places(options)
     print(f"The report: {class_report(root, workspace, options.assignment, db=options.db)}")
+    _say_what_is_missing(workspace, options.assignment)
     return 0
 
 
@@ -171,6 +186,7 @@ def _export(options: argparse.Namespace) -> int:
     root, workspace = _places(options)
     paths = export(root, workspace, options.assignment, db=options.db, roster=options.roster)
     print("Grades, with an empty cell where there is no score yet: " + ", ".join(map(str, paths)))
+    _say_what_is_missing(workspace, options.assignment)
     return 0
 
 

@@ -205,7 +205,12 @@ def token_states(text: str, tokenizer: Any, model: torch.nn.Module) -> torch.Ten
 
     Shapes
     ------
-    Output ``(layers + 1, T, D)``
+    Output ``(layers + 1, T, D)``; ``T`` as in :func:`token_labels`
+
+    Raises
+    ------
+    ValueError
+        If the text has more pieces than the model has positions.
     """
     return torch.cat(_run(text, tokenizer, model, "hidden_states"))
 
@@ -215,14 +220,25 @@ def attention_of(text: str, tokenizer: Any, model: torch.nn.Module) -> torch.Ten
 
     Shapes
     ------
-    Output ``(layers, H, T, T)``; rows are queries
+    Output ``(layers, H, T, T)``; rows are queries, ``T`` as in :func:`token_labels`
+
+    Raises
+    ------
+    ValueError
+        If the text has more pieces than the model has positions.
     """
     return torch.cat(_run(text, tokenizer, model, "attentions"))
 
 
 def _run(text: str, tokenizer: Any, model: torch.nn.Module, what: str) -> tuple[torch.Tensor, ...]:
     limit = model.config.max_position_embeddings
-    batch = tokenizer(text, return_tensors="pt", truncation=True, max_length=limit)
+    batch = tokenizer(text, return_tensors="pt", truncation=False, verbose=False)
+    pieces = batch["input_ids"].shape[1]
+    if pieces > limit:  # cut silently, a word after the end would have no state
+        raise ValueError(
+            f"text has {pieces} pieces with [CLS] and [SEP], the model takes {limit}: "
+            f"give a shorter passage (it begins {text[:40]!r})"
+        )
     device = next(model.parameters()).device
     with torch.no_grad(), _evaluating(model):
         output = model(**batch.to(device), **{f"output_{what}": True})

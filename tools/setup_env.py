@@ -242,7 +242,7 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--venv", type=Path, default=Path(".venv"))
     parser.add_argument("--torch", choices=("cpu", "cuda"), default="cpu", help="build of torch")
-    parser.add_argument("--extras", default="dev,ecg,grading")
+    parser.add_argument("--extras", default="dev,ecg,grading,site")
     parser.add_argument("--installer", choices=("uv", "pip"), default="uv")
     options = parser.parse_args()
     start, folder = time.monotonic(), options.venv.resolve()

@@ -30,12 +30,18 @@ def device():
     return torch.cuda.get_device_name() if torch.cuda.is_available() else None
 
 
+def search_path():
+    """The course before what ``PYTHONPATH`` already holds, which may be where torch is."""
+    before = os.environ.get("PYTHONPATH")
+    return os.pathsep.join([str(ROOT), *([before] if before else [])])
+
+
 def nbval(path, on_gpu):
     """Run one solution with nbval: whether it passed, wall seconds, and its figures."""
     with tempfile.TemporaryDirectory() as scratch:
         log = Path(scratch) / "claims.jsonl"
         environment = os.environ | {"COURSE_CLAIMS": str(log), "COURSE_STRICT": "0"}
-        environment |= {"PYTHONPATH": str(ROOT), "COURSE_DEVICE": "cuda" if on_gpu else "cpu"}
+        environment |= {"PYTHONPATH": search_path(), "COURSE_DEVICE": "cuda" if on_gpu else "cpu"}
         if not on_gpu:
             environment |= {"CUDA_VISIBLE_DEVICES": "", "OMP_NUM_THREADS": "1"}
         command = [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", "--nbval-lax"]

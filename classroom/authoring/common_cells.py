@@ -132,10 +132,12 @@ def stamp_release(notebook: NotebookNode, file: str, wheel: str, repo: str, ref:
         notebook.cells.insert(1, nbformat.v4.new_markdown_cell(badge.strip(), id=VERIFIED_ID))
 
 
+def colab_address(file: str, repo: str, ref: str) -> str:
+    """Address that opens a notebook of the public repository on Colab."""
+    return f"https://colab.research.google.com/github/{repo}/blob/{ref}/{file}"
+
+
 def colab_badge(file: str, repo: str, ref: str) -> str:
     """Markdown of the button that opens a notebook of the public repository on Colab."""
     picture = "https://colab.research.google.com/assets/colab-badge.svg"
-    return (
-        f"[![Open in Colab]({picture})]"
-        f"(https://colab.research.google.com/github/{repo}/blob/{ref}/{file})"
-    )
+    return f"[![Open in Colab]({picture})]({colab_address(file, repo, ref)})"

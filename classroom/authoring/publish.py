@@ -107,19 +107,25 @@ def fill_tree(root: Path, tree: Path, wheel: Path, repo: str, ref: str) -> None:
 
 def student_readme(root: Path, repo: str, ref: str) -> str:
     """README of the student tree: its template, with the table of notebooks and their badges."""
+    lines = course_table(root, "notebooks/{name}.ipynb", repo, ref)
+    text = (root / "docs" / "student_readme.md").read_text("utf-8")
+    if text.count(TABLE) != 1:
+        raise ValueError(f"docs/student_readme.md needs the line {TABLE!r} once")
+    return text.replace(TABLE, "\n".join(lines))
+
+
+def course_table(root: Path, address: str, repo: str = "", ref: str = "") -> list[str]:
+    """Lines of README's table of notebooks, linked to ``address``, with badges for ``repo``."""
     rows = re.findall(
         r"^\| `(\d\d_\w+)` \| (.+) \|$", (root / "README.md").read_text("utf-8"), re.M
     )
     head = "| notebook | you build | minutes |", "| --- | --- | --- |"
-    lines = [f"| [{name}](notebooks/{name}.ipynb) | {rest} |" for name, rest in rows]
+    lines = [f"| [{name}]({address.format(name=name)}) | {rest} |" for name, rest in rows]
     if repo:
         head = f"{head[0]} on Colab |", f"{head[1]} --- |"
         badges = [colab_badge(f"notebooks/{name}.ipynb", repo, ref) for name, _ in rows]
         lines = [f"{line} {badge} |" for line, badge in zip(lines, badges, strict=True)]
-    text = (root / "docs" / "student_readme.md").read_text("utf-8")
-    if text.count(TABLE) != 1:
-        raise ValueError(f"docs/student_readme.md needs the line {TABLE!r} once")
-    return text.replace(TABLE, "\n".join([*head, *lines]))
+    return [*head, *lines]
 
 
 def write_environment(root: Path, tree: Path, wheel: str) -> None:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +16,7 @@ from nbgrader.api import Gradebook, MissingEntry, Student, SubmittedAssignment
 from nbgrader.plugins import ExportPlugin
 
 from classroom.files import write_whole
+from classroom.gradebook.results import unreadable
 from classroom.gradebook.workspace import Class
 
 __all__ = ["CsvExport", "export", "read_roster", "safe", "score_of", "waits"]
@@ -59,8 +60,16 @@ def waits(submission: SubmittedAssignment) -> int:
     )
 
 
-def grade_rows(book: Gradebook, assignments: Sequence[str] = ()) -> list[Row]:
-    """One row an assignment and student in nbgrader's columns; None where there is no score."""
+def grade_rows(
+    book: Gradebook,
+    assignments: Sequence[str] = (),
+    unread: Mapping[str, Collection[str]] | None = None,
+) -> list[Row]:
+    """One row an assignment and student in nbgrader's columns; None where there is no score.
+
+    ``unread`` has by assignment the students whose file could not be read: no written answers of
+    theirs wait for a person.
+    """
     rows = []
     for assignment in sorted(book.assignments, key=lambda a: a.name):
         if assignments and assignment.name not in assignments:
@@ -78,7 +87,9 @@ def grade_rows(book: Gradebook, assignments: Sequence[str] = ()) -> list[Row]:
                 rows.append(row)
                 continue
             row |= {"submitted": True, "timestamp": submission.timestamp}
-            row |= {"waits": waits(submission), "late": submission.total_seconds_late > 0}
+            nothing = student.id in (unread or {}).get(assignment.name, ())
+            row |= {"waits": 0 if nothing else waits(submission)}
+            row["late"] = submission.total_seconds_late > 0
             raw = score_of(submission)
             if raw is not None:
                 penalty = float(submission.late_submission_penalty or 0)
@@ -131,7 +142,8 @@ def export(
         for student, entry in known.items():
             names = {k: entry[k] for k in ("first_name", "last_name", "email") if entry[k]}
             book.update_or_create_student(student, **names)
-        rows = grade_rows(book)
+        titles = [a.name for a in book.assignments]
+        rows = grade_rows(book, unread={title: unreadable(workspace, title) for title in titles})
     chosen = [row for row in rows if assignment in (None, row["assignment"])]
     if not chosen:
         raise FileNotFoundError(f"the gradebook holds no grades of {assignment or 'any notebook'}")

@@ -6,6 +6,7 @@ import hashlib
 import json
 import multiprocessing
 import os
+import sys
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from pathlib import Path
 
@@ -13,6 +14,7 @@ from nbgrader.api import Gradebook
 from nbgrader.converters import GenerateFeedback
 from tqdm.auto import tqdm
 
+from classroom.files import one_line, write_whole
 from classroom.gradebook.workspace import Class
 
 __all__ = ["feedback"]
@@ -27,7 +29,7 @@ def feedback(
 
     Returns
     -------
-    All pages, by student.
+    All pages, by student. For one that cannot be made the reason is printed.
 
     Raises
     ------
@@ -49,20 +51,25 @@ def feedback(
             for path, state in waiting.items()
         }
         for task in as_completed(tasks):
-            task.result()
             path, state = tasks[task]
+            try:
+                task.result()
+            except (Exception, SystemExit) as error:  # one page never stops the others
+                why = f"{type(error).__name__}: {one_line(error)}"
+                tell.write(f"no page for {path.parts[-3]}: {why}", file=sys.stderr)
+                continue
             marker = _marker(workspace, assignment, path)
-            marker.parent.mkdir(parents=True, exist_ok=True)
-            marker.write_text(state, encoding="utf-8")
+            write_whole(marker, state)
             tell.update()
-    return [_page(workspace, assignment, path) for path in graded]
+    pages = (_page(workspace, assignment, path) for path in graded)
+    return [page for page in pages if page.is_file()]
 
 
 def _make(root: Path, workspace: Path, assignment: str, student: str, db: str | None) -> None:
     Class(root, workspace, db).converter(GenerateFeedback, assignment, student).start()
     page = workspace / "feedback" / student / assignment / f"{assignment}.html"
     text = page.read_text(encoding="utf-8")
-    page.write_text(text.replace("Score: nan / ", "No score yet, of "), encoding="utf-8")
+    write_whole(page, text.replace("Score: nan / ", "No score yet, of "))
 
 
 def _page(workspace: Path, assignment: str, autograded: Path) -> Path:

@@ -17,8 +17,8 @@ from urllib.parse import quote
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from classroom.files import write_whole
-from classroom.gradebook.autograde import read_results, read_submissions, undecided
 from classroom.gradebook.export import grade_rows
+from classroom.gradebook.results import read_results, read_submissions, undecided, unreadable
 from classroom.gradebook.workspace import Class
 
 __all__ = ["class_report", "common_mistakes", "exercise_rows", "render"]
@@ -47,8 +47,10 @@ def class_report(root: Path, workspace: Path, assignment: str, *, db: str | None
     if not results:
         raise FileNotFoundError(f"{workspace} holds no graded {assignment}: run `autograde` first")
     with Class(root, workspace, db).gradebook() as book:
-        grades = {row["student_id"]: row for row in grade_rows(book, [assignment])}
-    page = render(assignment, results, grades)
+        unread = {assignment: unreadable(workspace, assignment)}
+        grades = {row["student_id"]: row for row in grade_rows(book, [assignment], unread)}
+    missing = sorted(stamps.keys() - {r["student"] for r in results})
+    page = render(assignment, results, grades, missing)
     path = workspace / "reports" / f"{assignment}.html"
     write_whole(path, page)
     return path
@@ -58,6 +60,7 @@ def render(
     assignment: str,
     results: Sequence[Mapping[str, Any]],
     grades: Mapping[str, Mapping[str, Any]],
+    missing: Sequence[str] = (),
 ) -> str:
     """Fill the template.
 
@@ -67,6 +70,8 @@ def render(
         One a student, as :func:`classroom.gradebook.autograde.autograde` returns them.
     grades
         Rows of :func:`classroom.gradebook.export.grade_rows` by student.
+    missing
+        Students whose submission has no result yet, because the run was interrupted.
     """
     environment = Environment(
         loader=FileSystemLoader(Path(__file__).parent),
@@ -80,6 +85,7 @@ def render(
     return environment.get_template("report.html").render(
         assignment=assignment,
         made=datetime.now(UTC).strftime("%d %B %Y, %H:%M UTC"),
+        missing=missing,
         students=sorted(students, key=lambda s: s["student"]),
         statuses={s: sum(r["status"] == s for r in results) for s in STATUSES},
         written=sum(int(g.get("waits") or 0) for g in grades.values()),
@@ -198,9 +204,19 @@ def _mistake(message: str) -> str:
 def _repairs(results: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
     """Repairs with the students, the commonest first; those that differ in a name are one."""
     found: dict[str, dict[str, Any]] = {}
+    names = {
+        name
+        for result in results
+        for exercise, entry in result["exercises"].items()
+        for name in (exercise, *entry["parts"])
+    }
+    named = "|".join(map(re.escape, sorted(names, key=len, reverse=True))) or "no name"
+    varying = re.compile(
+        rf"`[^`]*`|'[^']*'|\"[^\"]*\"| \(so too: [^)]*\)|\b(?:{named}|written_\d+)\b|\d+"
+    )
     for result in results:
         for repair in dict.fromkeys(result["repairs"]):
-            key = re.sub(r"`[^`]*`|'[^']*'|\"[^\"]*\"|\d+", "#", repair)
+            key = varying.sub(lambda m: "" if m[0].startswith(" (") else "#", repair)
             entry = found.setdefault(key, {"example": repair, "students": []})
             if result["student"] not in entry["students"]:
                 entry["students"].append(result["student"])

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import ast
 import re
+import symtable
 import textwrap
 import warnings
 from collections.abc import Iterable
@@ -169,7 +170,11 @@ def same_code(one: str, other: str) -> bool:
 
 
 def continues(first: str, second: str, name: str) -> bool:
-    """Whether ``second`` is the rest of the answer ``first``, cut in two by a split cell."""
+    """Whether ``second`` is the rest of the answer ``first``, cut in two by a split cell.
+
+    Two texts that are whole by themselves are halves of one answer only where one of them makes
+    what the other uses; else one of them is a trial beside the answer.
+    """
     body = [line for line in second.split("\n") if line.strip()]
     if not body or not first.strip():
         return False
@@ -178,7 +183,28 @@ def continues(first: str, second: str, name: str) -> bool:
     together = statements(first.rstrip("\n") + "\n" + second)
     if together is None or not any(name in s.names for s in together):
         return False
-    return statements(first) is None or statements(second) is None or not defines(first, name)
+    parts = statements(first), statements(second)
+    if parts[0] is None or parts[1] is None:
+        return True
+    made = {n for part in parts[0] for n in part.names}
+    return not defines(first, name) and bool(reads(second) & made)
+
+
+def reads(text: str) -> set[str]:
+    """Names from outside its functions that a text uses."""
+    tree = parse(text)
+    if tree is None:
+        return set()
+    try:
+        table = symtable.symtable(ast.unparse(tree), "<answer>", "exec")
+    except (SyntaxError, ValueError, RecursionError):
+        return set()
+    found, tables = set(), [table]
+    while tables:
+        table = tables.pop()
+        tables += table.get_children()
+        found |= {s.get_name() for s in table.get_symbols() if s.is_global() and s.is_referenced()}
+    return found
 
 
 def without(text: str, known: Iterable[str]) -> str:

@@ -1,20 +1,19 @@
 """Collect submissions from a learning platform's folder or zip.
 
-Canvas, Moodle, Google Classroom, Blackboard, nbgrader's own tree, and one folder (or file) a
-student. A file is known by its content, never by its name. Everything that was handed in is kept
-in ``collected/``; the latest valid attempt goes to ``submitted/``; ``log.jsonl`` has a line a file.
+Canvas, Moodle, Google Classroom, Blackboard, Brightspace, Gradescope, PrairieLearn, nbgrader's own
+tree, and one folder (or file) a student. A file is known by its content, never by its name.
+Notebooks are kept in ``collected/``; the latest valid attempt goes to ``submitted/``;
+``log.jsonl`` has a line a file.
 """
 
 from __future__ import annotations
 
 import hashlib
 import json
-import re
 import shutil
 import tempfile
-from collections import Counter, defaultdict
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections import Counter
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -22,16 +21,17 @@ from typing import Any
 from tqdm.auto import tqdm
 
 from classroom.authoring.source import course_root
-from classroom.files import copy_whole, write_whole
-from classroom.intake.archives import Found, walk
+from classroom.files import copy_whole, one_line, well_formed, write_whole
+from classroom.intake.archives import METADATA, Found, walk
+from classroom.intake.attempts import choose, order_of
+from classroom.intake.log import Record, read_log, write_log
+from classroom.intake.platforms import Owner, gradescope_people
 from classroom.intake.reading import NotANotebook, read_bytes
 from classroom.intake.recognise import Recogniser
-from classroom.intake.students import Owner, Registry, copy_number, owners, plain_name
+from classroom.intake.students import Registry, owners
 
 __all__ = ["CollectSummary", "collect", "describe"]
 
-Record = dict[str, Any]
-STEP = 2  # seconds: a zip's clock has no finer ones
 NAME_BYTES = 150
 STAGING = ".collecting-"
 
@@ -84,16 +84,16 @@ def collect(
     for left in kept.glob(f"{STAGING}*"):
         shutil.rmtree(left, ignore_errors=True)
     with tempfile.TemporaryDirectory(prefix=STAGING, dir=kept) as staging:
-        seen = _look(source, assignment, recogniser, Path(staging), progress)
-        registry = _name_students(seen, recogniser, assignment, workspace)
-        records = _merge(_read_log(kept / "log.jsonl"), seen)
-        _choose(records)
+        seen, people = _look(source, assignment, recogniser, Path(staging), progress)
+        registry = _name_students(seen, people, recogniser, assignment, workspace)
+        records = _merge(read_log(workspace, assignment), seen)
+        choose(records)
         _keep(records, kept, Path(staging))
     students = _submit(records, kept, workspace, assignment)
     write_whole(workspace / "collected" / "students.json", _dump(registry.entries, indent=1) + "\n")
-    lines = [_dump({k: v for k, v in r.items() if not k.startswith("_")}) for r in records]
-    write_whole(kept / "log.jsonl", "".join(line + "\n" for line in lines))
-    return CollectSummary(students, [json.loads(line) for line in lines])
+    shown = [{k: v for k, v in r.items() if not k.startswith("_")} for r in records]
+    write_log(workspace, assignment, shown)
+    return CollectSummary(students, read_log(workspace, assignment))
 
 
 # ---- looking at every file
@@ -101,15 +101,20 @@ def collect(
 
 def _look(
     source: Path, assignment: str, recogniser: Recogniser, staging: Path, progress: bool
-) -> list[Record]:
-    """A record of each file; contents wait in ``staging`` under their checksum."""
-    records = []
+) -> tuple[list[Record], dict[Path, dict[str, Owner]]]:
+    """A record of each file; contents wait in ``staging`` under their checksum.
+
+    And Gradescope's lists of people, by the folder in which they are.
+    """
+    records, people = [], {}
     for found in tqdm(walk(source), desc="collect", unit="file", disable=not progress):
         record = _judge(found, assignment, recogniser)
-        if found.data is not None:
+        if found.data is not None and found.parts[-1].lower() == METADATA:
+            people[Path(*found.parts[:-1])] = gradescope_people(found.data)
+        elif found.data is not None:
             (staging / record["sha256"]).write_bytes(found.data)
         records.append(record)
-    return records
+    return records, people
 
 
 def _judge(found: Found, assignment: str, recogniser: Recogniser) -> Record:
@@ -128,17 +133,18 @@ def _judge(found: Found, assignment: str, recogniser: Recogniser) -> Record:
         status = "refused" if reason else "valid"
         if reason.endswith(f"this is {'/'.join(found.parts[-2:-1])}") and len(found.parts) > 1:
             status, reason = "ignored", f"{reason}, in its own folder"
-    time = found.time
-    return {
+    kept = found.data if not found.ignored else None
+    record: Record = {
         "file": "/".join(found.parts),
         "student": "",
         "status": status,
-        "reason": reason,
-        "sha256": hashlib.sha256(found.data).hexdigest() if found.data is not None else None,
-        "time": _iso(time) if time is not None else None,
-        "size": len(found.data) if found.data is not None else None,
+        "reason": one_line(reason, 1000),
+        "sha256": hashlib.sha256(kept).hexdigest() if kept is not None else None,
+        "time": _iso(found.time) if found.time is not None else None,
+        "size": len(kept) if kept is not None else None,
         "_parts": found.parts,
     }
+    return record | ({"document": True} if found.document else {})
 
 
 def _iso(time: float) -> str | None:
@@ -152,13 +158,18 @@ def _iso(time: float) -> str | None:
 
 
 def _name_students(
-    seen: list[Record], recogniser: Recogniser, assignment: str, workspace: Path
+    seen: list[Record],
+    people: dict[Path, dict[str, Owner]],
+    recogniser: Recogniser,
+    assignment: str,
+    workspace: Path,
 ) -> Registry:
     """Fill in ``student`` and what orders attempts."""
     paths = [r["_parts"] for r in seen if r["status"] != "ignored"]
-    known = owners(paths, recogniser.releases, assignment)
-    file = workspace / "collected" / "students.json"
-    registry = Registry(json.loads(file.read_text("utf-8")) if file.is_file() else None)
+    documents = [r["_parts"] for r in seen if r.get("document")]
+    known = owners(paths, recogniser.releases, assignment, documents)
+    known = {path: _person(path, owner, people) for path, owner in known.items()}
+    registry = Registry(_read_students(workspace / "collected" / "students.json"))
     ids = registry.ids(known.values(), assignment)
     homes = {path[:-1]: known[path] for path in known if len(path) > 1}
     for record in seen:
@@ -174,33 +185,28 @@ def _name_students(
                 record["reason"] = "nothing in its name or folder says whose it is"
             continue
         record["student"] = ids[owner]
-        record |= _order(record, owner)
+        if not record.get("document"):
+            record |= order_of(parts, owner)
     return registry
 
 
-def _order(record: Record, owner: Owner) -> Record:
-    """What says which attempt is later."""
-    name = record["_parts"][-1]
-    attempt, base = 0, plain_name(name)
-    if owner.lms == "canvas":
-        outer = [p for p in record["_parts"] if f"_{owner.number}_{owner.file}_" in p]
-        base = plain_name((outer or [name])[0]).split(f"_{owner.number}_{owner.file}_", 1)[-1]
-        if match := re.fullmatch(r"(.+)-(\d{1,6})", base):
-            base, attempt = match[1], int(match[2])
-    found: Record = {"lms": owner.lms, "attempt": attempt, "upload": owner.file}
-    found |= {"copy": copy_number(name), "base": base.casefold(), "late": owner.late}
-    if owner.time:
-        digits = [int(n) for n in re.findall(r"\d+", owner.time)[:6]]
-        try:
-            stated = datetime(*(digits + [0] * 6)[:6])  # type: ignore[arg-type]
-            found["time"] = stated.replace(tzinfo=UTC).isoformat()
-            found["stated"] = True
-        except (ValueError, TypeError):
-            pass
-    return found
+def _person(path: tuple[str, ...], owner: Owner, people: dict[Path, dict[str, Owner]]) -> Owner:
+    """Owner of a folder of Gradescope's, by the list beside it."""
+    if owner.lms != "gradescope":
+        return owner
+    at = path.index(owner.name) if owner.name in path else 0
+    listed = people.get(Path(*path[:at]), {}).get(owner.name, owner)
+    return replace(listed, name=listed.name.strip() or owner.name)
 
 
-# ---- which of them counts
+def _read_students(file: Path) -> dict[str, dict[str, object]]:
+    if not file.is_file():
+        return {}
+    try:
+        entries: dict[str, dict[str, object]] = json.loads(file.read_text("utf-8"))
+    except ValueError as error:
+        raise ValueError(f"{file} is damaged ({error}): delete it and collect again") from None
+    return entries
 
 
 def _merge(old: list[Record], seen: list[Record]) -> list[Record]:
@@ -211,64 +217,6 @@ def _merge(old: list[Record], seen: list[Record]) -> list[Record]:
         before = records.get(key, {})
         records[key] = record | {k: before[k] for k in ("kept",) if before.get(k)}
     return list(records.values())
-
-
-def _later(record: Record) -> tuple[Any, ...]:
-    """Order of attempts across file names."""
-    return record.get("upload", 0), _seconds(record), record["attempt"], record["copy"]
-
-
-def _seconds(record: Record) -> float:
-    if not record["time"]:
-        return 0.0
-    return datetime.fromisoformat(record["time"]).timestamp() // STEP
-
-
-def _attempts(records: Iterable[Record]) -> list[Record]:
-    """One student's attempts, the latest last.
-
-    Of files with the same name the platform's attempt number decides, then time, then the number
-    of the copy; the latest of each name are ordered by the platform's count of uploads and time.
-    """
-    groups: dict[str, list[Record]] = defaultdict(list)
-    for record in records:
-        groups[record["base"]].append(record)
-    for group in groups.values():
-        group.sort(key=lambda r: (r["attempt"], *_later(r), r["file"]))
-    ordered = sorted(groups.values(), key=lambda group: (_later(group[-1]), group[-1]["file"]))
-    return [record for group in ordered for record in group]
-
-
-def _choose(records: list[Record]) -> None:
-    """Set the status of valid attempts, and put records in order."""
-    by_student: dict[str, list[Record]] = defaultdict(list)
-    for record in records:
-        if record["status"] in ("accepted", "superseded"):
-            record["status"] = "valid"
-        if record["student"] and "base" in record:
-            by_student[record["student"]].append(record)
-    place: dict[int, int] = {}
-    for attempts in by_student.values():
-        ordered = _attempts(attempts)
-        place |= {id(record): k for k, record in enumerate(ordered)}
-        valid = [r for r in ordered if r["status"] == "valid"]
-        if not valid:
-            continue
-        best = valid[-1]
-        for record in valid:
-            same = record is not best and record["sha256"] == best["sha256"]
-            record["status"] = "superseded"
-            record["reason"] = f"{'the same as' if same else 'an earlier attempt than'} "
-            record["reason"] += best["file"]
-        refused = [r for r in ordered[ordered.index(best) + 1 :] if r["status"] == "refused"]
-        best["status"] = "accepted"
-        best["reason"] = "the latest attempt"
-        if refused:
-            why = "; ".join(f"{r['file']}: {r['reason']}" for r in refused)
-            best["reason"] = f"the latest valid attempt; refused were later ones ({why})"
-        if best["late"]:
-            best["reason"] += "; marked late"
-    records.sort(key=lambda r: (r["student"], place.get(id(r), -1), r["file"], r["sha256"] or ""))
 
 
 # ---- writing
@@ -293,6 +241,7 @@ def _keep(records: list[Record], folder: Path, staging: Path) -> None:
 
 
 def _file_name(name: str) -> str:
+    name = "".join("_" if c in '<>:"|?*' else c for c in name)  # what Windows does not take
     stem, dot, suffix = name.rpartition(".")
     if not dot or len(suffix) > 20:
         stem, dot, suffix = name, "", ""
@@ -323,14 +272,8 @@ def _digest(path: Path) -> str | None:
     return hashlib.sha256(path.read_bytes()).hexdigest() if path.is_file() else None
 
 
-def _read_log(path: Path) -> list[Record]:
-    if not path.is_file():
-        return []
-    return [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
-
-
 def _dump(found: Any, indent: int | None = None) -> str:
-    return json.dumps(found, ensure_ascii=False, indent=indent)
+    return json.dumps(well_formed(found), ensure_ascii=False, indent=indent)
 
 
 def describe(summary: CollectSummary) -> str:
@@ -345,7 +288,7 @@ def describe(summary: CollectSummary) -> str:
             lines.append(f"  refused  {record['file']}: {record['reason']}")
         elif record["status"] == "accepted" and "refused" in record["reason"]:
             lines.append(f"  earlier  {record['student']}: {record['reason']}")
-    without = {r["student"] for r in summary.records if r["status"] == "refused"}
-    for student in sorted(without - set(summary.students) - {""}):
-        lines.append(f"  nothing of {student} can be graded")
+    for student in sorted({r["student"] for r in summary.records if r["status"] == "refused"}):
+        if student and student not in summary.students:
+            lines.append(f"  nothing of {student} can be graded")
     return "\n".join(lines)

@@ -240,7 +240,8 @@ class _Aligner:
         if continues(self.texts[i], self.texts[k], slot.name):
             return True
         same = self.claims[k] is slot and self.cells[k].grade_id == slot.name
-        return same and bool(self.texts[k].strip()) and not defines(self.texts[k], slot.name)
+        parsed = statements(self.texts[i]) is not None and statements(self.texts[k]) is not None
+        return same and not parsed and not defines(self.texts[k], slot.name)
 
     def _take_apart(self) -> None:
         """Find answers in cells, also in cells that hold several things."""

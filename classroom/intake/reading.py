@@ -19,6 +19,15 @@ MAX_TEXT = 20 * 2**20  # characters of all cells together
 MAX_ATTACHMENT = 10 * 2**20  # characters of one cell's pictures
 BIG_OUTPUTS = 10 * 2**20
 
+KINDS = {b"%PDF": "a PDF", b"PK\3\4": "a zip archive", b"\x89PNG": "a picture"}
+KINDS |= {b"\xff\xd8\xff": "a picture", b"GIF8": "a picture", b"Rar!": "an archive"}
+KINDS |= {b"7z\xbc\xaf": "an archive", b"\x1f\x8b": "an archive", b"BZh": "an archive"}
+KINDS |= {b"\xd0\xcf\x11\xe0": "an Office document", b"{\\rtf": "a text document"}
+MAGIC_LINE = "# MAGIC"
+LANGUAGE = re.compile(
+    rf"\s*(?:{MAGIC_LINE} )?(%python3?|%?%(?:spark\.)?i?pyspark|%md(?:-sandbox)?)[ \t]*(?:\n|$)",
+    re.IGNORECASE,
+)
 VALID_ID = re.compile(r"[a-zA-Z0-9_-]{1,64}")
 TYPES = {"code": "code", "markdown": "markdown", "raw": "raw", "html": "markdown"}
 TYPES |= {"text": "markdown", "rst": "raw", "heading": "markdown"}
@@ -76,23 +85,40 @@ def read_bytes(data: bytes) -> Reading:
     """
     if not data.strip(b"\0 \t\r\n"):
         raise NotANotebook("the file is empty")
-    if data[:4] == b"PK\3\4":
-        raise NotANotebook("a zip archive under the name of a notebook")
     text, notes = _decode(data)
     stripped = text.lstrip()
     if stripped[:1] == "<":
         raise NotANotebook("a web page, not a notebook (saved from the browser?)")
+    if stripped[:1] not in ("{", "[", '"') or data.startswith(b"{\\rtf"):
+        raise NotANotebook(_what_it_is(data, stripped))
     try:
         found, end = json.JSONDecoder(strict=False).raw_decode(stripped)
     except RecursionError:
         raise NotANotebook("JSON nested too deeply for a notebook") from None
-    except ValueError as error:
-        raise NotANotebook(f"not a notebook: no valid JSON ({error})") from None
+    except json.JSONDecodeError as error:
+        if not _is_text(stripped):
+            raise NotANotebook("not a notebook: no text in it") from None
+        where = f"damaged or cut off at line {error.lineno} of {stripped.count(chr(10)) + 1}"
+        raise NotANotebook(f"no valid JSON: {where}") from None
     if stripped[end:].strip("\0 \t\r\n"):
         notes.append("Text after the end of the notebook was left out.")
     reading = read_object(found)
     reading.notes[:0] = notes
     return reading
+
+
+def _what_it_is(data: bytes, text: str) -> str:
+    for start, what in KINDS.items():
+        if data.startswith(start):
+            return f"{what} under the name of a notebook"
+    return "text, not a notebook" if _is_text(text) else "not a notebook: no text in it"
+
+
+def _is_text(text: str) -> bool:
+    """Whether nearly everything at the beginning can be read."""
+    begin = text[:2000]
+    shown = sum(c.isprintable() or c in "\n\r\t" for c in begin)
+    return "\0" not in begin and "\ufffd" not in begin and shown > 0.97 * len(begin)
 
 
 def _decode(data: bytes) -> tuple[str, list[str]]:
@@ -185,6 +211,8 @@ def _cell(item: dict[str, Any], notes: list[str]) -> Cell:
     if kind == "heading":
         level = item.get("level")
         text = "#" * (level if isinstance(level, int) and 0 < level < 7 else 1) + " " + text
+    if kind == "code":
+        kind, text = _of_another_platform(text, notes)
     metadata = item.get("metadata")
     metadata = metadata if isinstance(metadata, dict) else {}
     # Colab writes nbformat 4.0 and keeps the id in the metadata
@@ -197,6 +225,21 @@ def _cell(item: dict[str, Any], notes: list[str]) -> Cell:
     )
     cell.attachments = _attachments(item.get("attachments"), notes)
     return cell
+
+
+def _of_another_platform(text: str, notes: list[str]) -> tuple[str, str]:
+    """A code cell without the first line by which other platforms name its language.
+
+    Databricks, Zeppelin and Fabric begin cells with ``%python`` or ``%md``, also as a comment.
+    """
+    match = LANGUAGE.match(text)
+    if match is None:
+        return "code", text
+    rest = text[match.end() :]
+    if MAGIC_LINE in match[0]:
+        rest = re.sub(rf"^{MAGIC_LINE} ?", "", rest, flags=re.MULTILINE)
+    notes.append("Lines of another platform that name a cell's language were left out.")
+    return ("markdown" if match[1].lower().startswith("%md") else "code"), rest
 
 
 def _join(source: Any) -> str:

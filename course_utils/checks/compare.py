@@ -59,9 +59,7 @@ def same(
         fail(f"Expected {what} with shape {want_array.shape}, got shape {got_array.shape}.", named)
     if dtype and isinstance(want, torch.Tensor) and got.dtype != want.dtype:
         fail(
-            f"Expected {what} with dtype {want.dtype}, got {got.dtype}.",
-            named
-            or "a constant or a new tensor without the input's dtype; outputs keep the input's",
+            f"Expected {what} with dtype {want.dtype}, got {got.dtype}.", named or _kind(got, want)
         )
     default_r, default_a = _tolerance(getattr(want, "dtype", "float"))
     close = _close(
@@ -72,6 +70,16 @@ def same(
     )
     if not close.all():
         _fail_values(got_array, want_array, close, what, named)
+
+
+def _kind(got: torch.Tensor, want: torch.Tensor) -> str | None:
+    if want.dtype == torch.bool:
+        return "True and False are wanted: a comparison gives them, or `.bool()` at the end"
+    if not want.is_floating_point():
+        return "whole numbers are wanted: `.long()` or `dtype=torch.int64`"
+    if not got.is_floating_point():
+        return "whole numbers or True and False came out of it: convert to the input's dtype"
+    return "a constant or a new tensor without the input's dtype; outputs keep the input's"
 
 
 def _as_array(value: object) -> np.ndarray:

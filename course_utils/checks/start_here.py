@@ -123,9 +123,10 @@ def compare_softmax(answer: Callable[..., Any], scores: Tensor, mask: Tensor) ->
         / (scores * mask).sum(-1, keepdim=True),
     }
     alive = mask.any(-1)
+    near = NEAR if scores.dtype in (torch.float32, torch.float64) else {"rtol": 0.03, "atol": 0.03}
     if got.shape == want.shape:
         kept_rows = {k: v[alive] for k, v in mistakes.items()}
-        same(got[alive], want[alive], "the softmax of a row", mistakes=kept_rows, **NEAR)
+        same(got[alive], want[alive], "the softmax of a row", mistakes=kept_rows, **near)
         dead = got.detach()[~alive]
         if dead.numel() and torch.isnan(dead).any():
             fail(
@@ -137,7 +138,7 @@ def compare_softmax(answer: Callable[..., Any], scores: Tensor, mask: Tensor) ->
                 f"A row that is masked completely must be zero, got {dead.flatten()[0]:.4g}, ….",
                 "with -1e9 for minus infinity such a row is even, not empty: set it to zero",
             )
-    same(got, want, "the masked softmax", **NEAR)
+    same(got, want, "the masked softmax", **near)
 
 
 @NOTEBOOK.exercise(points=0)
@@ -152,8 +153,16 @@ def masked_softmax(answer: Callable[..., Any]) -> str:
         compare_softmax(answer, scores, mask)
         scores.requires_grad_()
         slope = draw(2, 4, 5, seed=13, dtype=dtype)
-        gradients((call(answer, scores, mask) * slope).sum(), [scores], "the masked softmax")
-    return "rows that sum to one, masked entries, a row without any, finite gradients"
+        got = call(answer, scores, mask)
+        found = gradients((got * slope).sum(), [scores], "the masked softmax")[0]
+        weights = got.detach()
+        want = weights * (slope - (weights * slope).sum(-1, keepdim=True))
+        same(found, want, "the gradient of the scores", rtol=1e-4, atol=1e-6)
+    # Every score is -10 million: a masked one may not come before those that are kept.
+    compare_softmax(answer, torch.full((2, 3), -1e7), torch.tensor([[True, False, True]] * 2))
+    coarse = draw(4, 5, seed=14).to(torch.bfloat16)
+    compare_softmax(answer, coarse, torch.ones(4, 5, dtype=torch.bool).tril())
+    return "rows that sum to one, masked entries, a row without any, very low scores, gradients"
 
 
 def compare_dot(answer: Callable[..., Any], a: Tensor, b: Tensor) -> None:

@@ -38,14 +38,11 @@
 # install cell
 
 # %% tags=["imports"]
-import os
-import platform
-
 import matplotlib.pyplot as plt
 import torch
 import torch.nn.functional as F
 
-from course_utils import checks, plots, training
+from course_utils import checks, doctor, plots, training
 
 DEVICE = training.pick_device()
 plots.use_style()
@@ -58,12 +55,11 @@ checks.setup()
 # choose one under *Runtime → Change runtime type*.
 
 # %%
-pages = "SC_PHYS_PAGES" in getattr(os, "sysconf_names", {})
-memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30 if pages else None
-print("Python ", platform.python_version())
-print("PyTorch", torch.__version__)
+doctor.report()
 print("device ", training.describe_device(DEVICE))
-print("memory ", f"{memory:.0f} GiB" if memory else "unknown on this system")
+
+# %% [markdown]
+# Each line is a finding: *ok*, *note* (the course works all the same), or *missing*, with what to do about it. Run the cell again after you have mended something.
 
 # %% [markdown]
 # ## 2 How it works
@@ -168,7 +164,7 @@ print(broadcast_add(torch.tensor([0.0, 10.0, 20.0]), torch.tensor([1.0, 2.0, 3.0
 #
 # Write a function of `scores (..., S)` and `mask`, boolean of the same shape, that returns weights of that shape:
 #
-# - each row sums to one over the entries that are kept; the others are 0;
+# - each row sums to one over the entries that are kept, however low their scores; the others are 0;
 # - a row with nothing to keep is all **zero**, never NaN;
 # - gradients flow back to the scores, finite for such a row too.
 

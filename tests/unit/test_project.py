@@ -33,7 +33,13 @@ CONSTRAINTS = pins((ROOT / "constraints.txt").read_text().splitlines())
 
 def declared():
     extras = PROJECT["optional-dependencies"]
-    rows = [*PROJECT["dependencies"], *extras["dev"], *extras["ecg"], *extras["grading"]]
+    rows = [
+        *PROJECT["dependencies"],
+        *extras["dev"],
+        *extras["ecg"],
+        *extras["grading"],
+        *extras["site"],
+    ]
     return {canonical(re.match(r"[\w.-]+", row)[0]): row for row in rows}
 
 
@@ -60,7 +66,7 @@ def test_pins_satisfy_the_declared_ranges():
 
 @pytest.mark.parametrize("python", ["3.11.0", "3.12", "3.13"])
 def test_every_supported_python_can_install_the_pins(python, tmp_path):
-    extras = [word for name in ("dev", "ecg", "grading") for word in ("--extra", name)]
+    extras = [word for name in ("dev", "ecg", "grading", "site") for word in ("--extra", name)]
     command = [sys.executable, "-m", "uv", "pip", "compile", "pyproject.toml", *extras, "--quiet"]
     command += ["--constraint", "constraints.txt", "--python-version", python]
     command += ["--output-file", str(tmp_path / "resolved.txt")]
@@ -94,7 +100,7 @@ def test_whatever_the_course_brings_is_pinned():
 
     from packaging.requirements import Requirement
 
-    waiting = [("attention-in-medicine", frozenset({"dev", "ecg", "grading"}))]
+    waiting = [("attention-in-medicine", frozenset({"dev", "ecg", "grading", "site"}))]
     seen, drifted = set(), {}
     while waiting:
         name, extras = waiting.pop()
@@ -114,7 +120,7 @@ def test_whatever_the_course_brings_is_pinned():
     assert not drifted
 
 
-@pytest.mark.parametrize("name", ["ci.yml", "gpu.yml"])
+@pytest.mark.parametrize("name", ["ci.yml", "gpu.yml", "pages.yml"])
 def test_workflows_follow_the_schema(name):
     command = ["check-jsonschema", "--builtin-schema", "vendor.github-workflows"]
     done = subprocess.run(

@@ -151,6 +151,13 @@ def test_views(shipped):
     torch.testing.assert_close(weights.sum(-1), torch.ones(weights.shape[:-1]))
 
 
+def test_a_text_longer_than_the_model_is_refused_not_cut(shipped):
+    sentence = "The patient was seen by the cardiology service. " * 20
+    for look in (text.token_states, text.attention_of):
+        with pytest.raises(ValueError, match=r"text has \d+ pieces .* the model takes 128"):
+            look(sentence, *shipped)
+
+
 # --- cached embeddings -----------------------------------------------------------------------
 
 NOTES = ["No fever.", "", "cough", "Patient denies chest pain, however fever persists."] * 2

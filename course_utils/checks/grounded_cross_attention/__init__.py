@@ -8,6 +8,7 @@ from course_utils.checks.grounded_cross_attention.exercises import (
     ToyReader,
     attention_by_hand,
     causal_mask,
+    compare_part,
     compute_loss,
     exact_attention,
     gradients_arrive,
@@ -25,7 +26,7 @@ from course_utils.checks.grounded_cross_attention.exercises import (
     refuses_heads,
     refuses_image,
     same_reports,
-    scripts_to_images,
+    stays_in_bfloat16,
     summary,
 )
 
@@ -37,6 +38,7 @@ __all__ = [
     "ToyReader",
     "attention_by_hand",
     "causal_mask",
+    "compare_part",
     "compute_loss",
     "exact_attention",
     "gradients_arrive",
@@ -54,6 +56,6 @@ __all__ = [
     "refuses_heads",
     "refuses_image",
     "same_reports",
-    "scripts_to_images",
+    "stays_in_bfloat16",
     "summary",
 ]

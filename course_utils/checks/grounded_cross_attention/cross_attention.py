@@ -36,7 +36,12 @@ def refuses(attempt: Callable[[], Any], case: str, wanted: Mapping[str, str], hi
     except NotImplementedError:
         raise
     except Exception as error:
-        fail(f"For {case} it raised {type(error).__name__}, wanted ValueError.", hint)
+        expected = isinstance(error, AssertionError | RuntimeError)  # an assert, a failing reshape
+        fail(
+            f"For {case} it raised {type(error).__name__}, wanted ValueError.\n"
+            f"It says: {str(error)[:80]}",
+            hint if expected else "this error has another cause than the sizes: read what it says",
+        )
     fail(f"For {case} nothing was raised, wanted ValueError.", hint)
 
 
@@ -225,22 +230,78 @@ def redraw(module: nn.Module, seed: int = 7) -> None:
             parameter.copy_(drawn * 0.4)
 
 
-def gradients_arrive(module: nn.Module, text: Tensor, image: Tensor, mask: Tensor) -> None:
-    text, image = text.clone().requires_grad_(), image.clone().requires_grad_()
-    out, weights = call(module, text, image, mask)
-    (out.square().sum() + weights.square().sum()).backward()
-    for name, value in [("text", text), ("image", image), *module.named_parameters()]:
-        if value.grad is None:
-            fail(
-                f"No gradient reaches {name}.",
-                "`.detach()`, `.data`, `torch.no_grad()` or a round trip through numpy cuts it",
-            )
+def gradients_arrive(
+    module: nn.Module, text: Tensor, image: Tensor, mask: Tensor | None = None
+) -> None:
+    """Compare gradients through ``out`` and through ``weights`` with finite differences."""
+    module = module.double()
+    text, image = (x.detach().double().requires_grad_() for x in (text, image))
+    given = () if mask is None else (mask,)
+    results = call(module, text, image, *given)
+    step = 1e-5
+    ways = [random_normal(*x.shape, seed=31, dtype=torch.float64) for x in (text, image)]
+
+    def moved(by: float) -> Any:
+        return call(module, text + by * ways[0], image + by * ways[1], *given)
+
+    with torch.no_grad():
+        ahead, behind = moved(step), moved(-step)
+    for i, name in enumerate(("out", "weights")):
+        slope = random_normal(*results[i].shape, seed=32, dtype=torch.float64)
+        _finite_gradients(module, text, image, (results[i] * slope).sum(), name, mask is not None)
+        want = float(((ahead[i] - behind[i]) * slope).sum() / (2 * step))
+        got = sum(float((x.grad * w).sum()) for x, w in zip((text, image), ways, strict=True))
+        require(
+            abs(got - want) <= 1e-3 * max(0.1, abs(want)),
+            f"The gradient of {name} along text and image is {got:.4g}; differences say "
+            f"{want:.4g}.",
+            "part of it is cut off by `.detach()`: the weights learn from out as well, and out and "
+            "weights both carry gradients",
+        )
+
+
+def _finite_gradients(
+    module: nn.Module, text: Tensor, image: Tensor, loss: Tensor, name: str, masked: bool
+) -> None:
+    hint = "`.detach()`, `.data`, `torch.no_grad()` or a round trip through numpy cuts it"
+    require(loss.requires_grad, f"No gradient flows through {name}.", hint)
+    text.grad = image.grad = None
+    module.zero_grad()
+    loss.backward(retain_graph=True)
+    parameters = list(module.named_parameters()) if name == "out" else []
+    for what, value in [("text", text), ("image", image), *parameters]:
+        require(value.grad is not None, f"No gradient of {name} reaches {what}.", hint)
         require(
             bool(torch.isfinite(value.grad).all()),
-            f"The gradient of {name} is not finite when one query is fully masked.",
+            f"The gradient of {name} at {what} is not finite"
+            + (" when one query is fully masked." if masked else "."),
             "adding -inf to the scores brings nan into the backward pass; fill in "
             "a large finite number, then set the weights to zero",
         )
+
+
+def keeps_to_itself(answer: type[nn.Module], text: Tensor, image: Tensor) -> None:
+    """Make two modules of different sizes and call both; then compare the first with before."""
+    d_model = text.size(-1)
+    module = call(answer, d_model, 2)
+    before = attend(module, text, image, 2)[0]
+    other = call(answer, 3 * d_model, 3)
+    attend(other, random_normal(1, 2, 3 * d_model), random_normal(1, 7, 3 * d_model), 3)
+    same(
+        attend(module, text, image, 2)[0],
+        before.detach(),
+        "the output after a second module of another size was made and called",
+    )
+
+
+def stays_in_bfloat16(module: nn.Module, text: Tensor, image: Tensor, num_heads: int) -> None:
+    """Compare weights in bfloat16, one query fully masked, with those in double precision."""
+    mask = torch.ones(text.shape[1], image.shape[1], dtype=torch.bool).tril(1)
+    mask[0] = False
+    exact = attend(module.double(), text.double(), image.double(), num_heads, mask)[1]
+    coarse = [x.to(torch.bfloat16) for x in (text, image)]
+    got = attend(module.to(torch.bfloat16), *coarse, num_heads, mask)[1]
+    same(got.double(), exact.detach(), "the weights in bfloat16", rtol=0.2, atol=0.1)
 
 
 def refuses_heads(answer: type[nn.Module], d_model: int, num_heads: int) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable
 from typing import Any
 
@@ -18,25 +17,33 @@ from course_utils.checks.grounded_cross_attention.cross_attention import (
     attention_by_hand,
     exact_attention,
     gradients_arrive,
+    keeps_to_itself,
     random_normal,
     redraw,
     refuses,
     refuses_heads,
+    stays_in_bfloat16,
+)
+from course_utils.checks.grounded_cross_attention.decoding import (
+    follows_the_images,
+    keeps_mode_when_it_fails,
+    leak_case,
+    same_reports,
+)
+from course_utils.checks.grounded_cross_attention.pointing import (
+    examine_iou,
+    examine_pointing,
+    python_float,
 )
 from course_utils.checks.grounded_cross_attention.report_loss import (
     WORKED_LOSS,
+    compare_part,
     loss_case,
     loss_example,
     loss_gradients,
     loss_parts,
 )
-from course_utils.checks.grounded_cross_attention.toy_readers import (
-    ScriptedReader,
-    ToyReader,
-    leak_case,
-    same_reports,
-    scripts_to_images,
-)
+from course_utils.checks.grounded_cross_attention.toy_readers import ScriptedReader, ToyReader
 from course_utils.checks.notebook import Notebook
 
 __all__ = [
@@ -46,6 +53,7 @@ __all__ = [
     "ToyReader",
     "attention_by_hand",
     "causal_mask",
+    "compare_part",
     "compute_loss",
     "exact_attention",
     "gradients_arrive",
@@ -63,7 +71,7 @@ __all__ = [
     "refuses_heads",
     "refuses_image",
     "same_reports",
-    "scripts_to_images",
+    "stays_in_bfloat16",
     "summary",
 ]
 
@@ -157,9 +165,15 @@ def CrossAttention(answer: type[nn.Module]) -> str:
         rtol=1e-3,
         atol=1e-5,
     )
+    keeps_to_itself(answer, text, image)
+    stays_in_bfloat16(module, text, image, 4)
+    gradients_arrive(module, text, image)
     gradients_arrive(module, text, image, mask)
     refuses_heads(answer, 10, 4)
-    return "scale, four projections with bias, masks, gradients, both dtypes, the error"
+    return (
+        "scale, four projections with bias, masks, gradients of output and weights, float32, "
+        "float64, bfloat16, the error"
+    )
 
 
 # ------------------------------------------------------------------------------------ causal_mask
@@ -229,6 +243,27 @@ def label_leak(answer: Callable[..., bool]) -> str:
         "A model that looks ahead in the third report only",
         "look at every report of the batch",
     )
+    leak_case(
+        answer,
+        ToyReader({(2, 3): 5e-5}, only_report=1.0).eval(),
+        True,
+        "A model in which one report hears of the next word, barely",
+        "any single logit counts, not the mean over all of them or the arg max; or a coarser limit",
+    )
+    leak_case(
+        answer,
+        ToyReader(shift=-100.0).eval(),
+        False,
+        "A causal model whose logits are all negative",
+        "the limit is 1e-5 times the largest *absolute* logit, and the logits stay as they are",
+    )
+    leak_case(
+        answer,
+        ToyReader(everywhere, shift=-0.5, scale=0.0).eval(),
+        False,
+        "A model whose logits are all 0",
+        "more than the limit: a change of 0 is none",
+    )
     one = torch.tensor([[3], [1]])
     leak_case(
         answer,
@@ -238,8 +273,10 @@ def label_leak(answer: Callable[..., bool]) -> str:
         "there is no later token",
         tokens=one,
     )
+    keeps_mode_when_it_fails(answer)
     return (
-        "a causal model with dropout, leaks in one place or one report, T = 1, mode, no gradients"
+        "a causal model with dropout, leaks in one place or one report, negative logits, T = 1, "
+        "mode, no gradients"
     )
 
 
@@ -267,6 +304,7 @@ def compute_loss(answer: Callable[..., Any], part: str) -> str:
             mistakes={words: torch.tensor(number, dtype=dtype) for words, number in mistakes},
         )
         loss_gradients(value, logits, weights, part)
+    compare_part(answer, part, seed=50, dtype=torch.float64)
     if part == "total":
         batch = loss_example()
         value = loss_parts(call(answer, *batch.values()), torch.float32)[0]
@@ -294,127 +332,28 @@ def greedy_decode(answer: Callable[..., Tensor]) -> str:
     same_reports(answer, ScriptedReader(dropout=0.5).train(), scripts, want, 8)
     same_reports(answer, ScriptedReader().eval(), scripts[:2], want[:2], 8)
     same_reports(answer, ScriptedReader().eval(), scripts, [[1], [1], [1]], 1)
-    return "rows that end early, late and never, padding after eos, mode, no gradients, max_len = 1"
+    follows_the_images(answer)
+    keeps_mode_when_it_fails(answer, 1, 2, 4)
+    return (
+        "rows that end early, late and never, padding after eos, mode, no gradients, device, "
+        "max_len = 1"
+    )
 
 
 # ------------------------------------------------------------------- pointing_game, grounding_iou
 
 
-def python_float(value: Any, what: str) -> float:
-    """Fail unless the value is a Python float (NumPy's float64 is one)."""
-    require(
-        isinstance(value, float),
-        f"Expected {what} as a Python float, got {type(value).__name__}.",
-        "`float(...)` or `.item()` turns a 0-d tensor into a number"
-        if isinstance(value, Tensor)
-        else None,
-    )
-    return value
-
-
 @NOTEBOOK.exercise(points=4)
 def pointing_game(answer: Callable[..., float]) -> str:
     """Worked examples."""
-    weights = torch.tensor(
-        [
-            [[0.1, 0.6, 0.3, 0.0], [0.7, 0.1, 0.1, 0.1], [0.2, 0.2, 0.5, 0.1]],
-            [[0.4, 0.3, 0.2, 0.1], [0.1, 0.2, 0.3, 0.4], [0.25, 0.3, 0.25, 0.2]],
-        ]
-    )
-    masks = torch.zeros(2, 3, 4, dtype=torch.bool)
-    masks[0, 0, 1] = masks[0, 1, 1] = masks[0, 2, 0] = masks[0, 2, 2] = masks[1, 1, 3] = True
-    mistakes = {
-        "tokens without a mask are counted; they have nothing to point at": 3 / 6,
-        "the mean was taken per report first; it is one mean over all tokens with a mask": (
-            2 / 3 + 1
-        )
-        / 2,
-        "the score is the attention inside the mask; count hits of the top patch": 1.8 / 4,
-        "row t of weights is already aligned with row t of masks: do not shift here": 0.0,
-    }
-    for dtype in (torch.float32, torch.float64):
-        for kind in (torch.bool, dtype):
-            got = call(answer, weights.to(dtype), masks.to(kind))
-            same(
-                python_float(got, "the score"),
-                3 / 4,
-                "the score (hits at 3 of 4 tokens)",
-                mistakes=mistakes,
-            )
-    faint = masks.float() * 0.2
-    same(
-        call(answer, weights, faint),
-        3 / 4,
-        "the score with masks that hold 0.2",
-        mistakes={"an entry above 0 belongs to the mask, also when it is below 0.5 or 1": 0.0},
-    )
-    same(
-        call(answer, weights * torch.tensor([[[3.0], [0.5], [9.0]]]), masks),
-        3 / 4,
-        "the score when rows do not sum to one",
-    )
-    got = python_float(call(answer, weights, torch.zeros_like(masks)), "the score without any mask")
-    require(math.isnan(got), f"Expected nan when no token has a mask, got {got}.")
+    examine_pointing(answer)
     return "hits and misses, tokens without mask, bool and float masks, any scale, nan"
 
 
 @NOTEBOOK.exercise(points=5)
 def grounding_iou(answer: Callable[..., float]) -> str:
     """Worked examples."""
-    weights = torch.tensor(
-        [[[0.05, 0.5, 0.3, 0.15], [0.7, 0.1, 0.1, 0.1]], [[0.0, 0.2, 0.0, 0.8]] * 2]
-    )
-    masks = torch.zeros(2, 2, 4, dtype=torch.bool)
-    masks[0, 0, 1] = masks[0, 0, 2] = masks[1, 0, 3] = True
-    masks[1, 1, :3] = True
-    # keep = 0.9: sets {1, 2, 3}, -, {1, 3}, {1, 3}; overlap over union 2/3, -, 1/2, 1/4
-    want = (2 / 3 + 1 / 2 + 1 / 4) / 3
-    mistakes = {
-        "tokens without a mask are counted": 3 * want / 4,
-        "the patch that carries the sum across `keep` belongs to the set": 2 / 3,
-        "all patches were taken together; the score is a mean of one IoU per token": 4 / 9,
-        "twice the overlap over the sum of sizes is Dice; IoU divides by the union": 28 / 45,
-        "overlap is divided by the set alone, not by the union": 5 / 9,
-        "overlap is divided by the mask alone, not by the union": 7 / 9,
-        "the mean was taken per report first": (2 / 3 + 3 / 8) / 2,
-    }
-    for dtype in (torch.float32, torch.float64):
-        for kind in (torch.bool, dtype):
-            got = call(answer, weights.to(dtype), masks.to(kind))
-            same(python_float(got, "the score"), want, "the score", mistakes=mistakes, rtol=1e-5)
-    same(
-        call(answer, weights * 5, masks, keep=0.9),
-        want,
-        "the score when rows sum to 5",
-        rtol=1e-5,
-        mistakes={"`keep` is a share of the row's own sum": 0.5},
-    )
-    for dtype in (torch.float32, torch.float64):
-        one = torch.tensor([[[0.325, 0.25, 0.225, 0.15, 0.05]]], dtype=dtype)
-        mask = torch.tensor([[[True, True, True, False, False]]])
-        same(
-            call(answer, one, mask, keep=0.8),
-            1.0,
-            "the score for attention 0.325, 0.25, 0.225, 0.15, 0.05 and keep 0.8",
-            mistakes={"three patches hold 0.8 but for rounding: allow 1e-6": 3 / 4},
-        )
-        same(call(answer, one, mask, 0.5), 2 / 3, "the same with keep 0.5", rtol=1e-5)
-    dyadic = torch.tensor([[[0.5, 0.0, 0.25, 0.25]]])
-    full = torch.tensor([[[True, False, True, True]]])
-    same(
-        call(answer, dyadic, full, keep=1.0),
-        1.0,
-        "the score with keep = 1",
-        mistakes={"a patch without attention is never needed": 3 / 4},
-    )
-    same(
-        call(answer, torch.zeros(1, 1, 4), full),
-        0.0,
-        "the score of a row without attention",
-        mistakes={"a row without attention holds no patch, so its IoU is 0": 1 / 3},
-    )
-    got = python_float(call(answer, weights, torch.zeros_like(masks)), "the score without any mask")
-    require(math.isnan(got), f"Expected nan when no token has a mask, got {got}.")
+    examine_iou(answer)
     return "sets of different size, keep 0.5, 0.9 and 1, rows of any sum, empty rows, nan"
 
 

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from typing import Any
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from course_utils.checks.calls import call
+from course_utils.checks.compare import same
 from course_utils.checks.core import fail, require
 
 
@@ -42,16 +45,18 @@ def loss_case(
     length: int = 7,
     heads: int = 2,
     n_layers: int = 2,
+    patches: int = 9,
     kind: str = "bool",
     sharp: bool = False,
 ) -> tuple[Tensor, Tensor, list[Tensor], Tensor]:
     """Draw a batch of four reports for `compute_loss`: of full length, shorter, and <bos> alone.
 
-    ``kind`` of the masks is "bool", "float" (0 and 1) or "soft" (any weight); ``sharp`` makes the
+    ``kind`` of the masks is "bool", "float" (0 and 1), "soft" (any weight) or "faint" (any weight
+    below a half); ``sharp`` makes the
     attention of a row one patch alone.
     """
     generator = torch.Generator().manual_seed(seed)
-    batch, vocab_size, patches = 4, 8, 9
+    batch, vocab_size = 4, 8
     words = torch.tensor([word for word in range(vocab_size) if word != pad_id])
     draw = torch.randint(len(words), (batch, length), generator=generator)
     tokens = words[draw]
@@ -73,7 +78,8 @@ def loss_case(
     ]
     if kind != "bool":
         share = torch.rand(masks.shape, generator=generator) + 0.1
-        masks = (masks * (share if kind == "soft" else 1.0)).to(dtype)
+        factor = {"float": torch.ones(()), "soft": share, "faint": 0.4 * share}[kind]
+        masks = (masks * factor).to(dtype)
     logits = 2 * torch.randn(batch, length, vocab_size, generator=generator, dtype=torch.float64)
     return logits.to(dtype), tokens, [layer.clone() for layer in layers], masks
 
@@ -145,6 +151,93 @@ def loss_parts(got: Any, dtype: torch.dtype) -> tuple[Tensor, Tensor, Tensor, Te
         require(value.dim() == 0, f"Expected {name} with shape (), got {tuple(value.shape)}.")
         require(value.dtype == dtype, f"Expected {name} with dtype {dtype}, got {value.dtype}.")
     return tuple(got)
+
+
+def reference_terms(
+    logits: Tensor, tokens: Tensor, rows: Tensor, masks: Tensor, pad_id: int
+) -> dict[str, Tensor]:
+    """Cross-entropy, grounding and entropy, each from torch's own functions; 0 without data.
+
+    Shapes: logits (B, T, V), tokens (B, T), rows (B, T, N), masks (B, T, N).
+    """
+    targets, rows, share = tokens[:, 1:], rows[:, :-1], masks[:, 1:].to(logits.dtype)
+    word, has = targets != pad_id, (masks[:, 1:] > 0).any(-1)
+    share = share[has] / share[has].sum(-1, keepdim=True)
+    zero = logits.new_zeros(())
+    log_p = logits[:, :-1].log_softmax(-1)
+    ground = F.binary_cross_entropy(rows[has].clamp(1e-6, 1 - 1e-6), share) if has.any() else zero
+    return {
+        "cross_entropy": F.nll_loss(log_p[word], targets[word]) if word.any() else zero,
+        "grounding": ground,
+        "entropy": torch.special.entr(rows[word]).sum(-1).mean() if word.any() else zero,
+    }
+
+
+def compare_part(
+    answer: Callable[..., Any],
+    part: str,
+    *,
+    seed: int,
+    dtype: torch.dtype,
+    lambdas: tuple[float, float] = (1.0, 1.0),
+    pad_id: int = 0,
+    **options: Any,
+) -> None:
+    """Compare one part and its gradients with the reference, through the softmax of the attention.
+
+    A term may differ from the reference's by what the softmax cancels, a constant per row.
+    """
+    logits, tokens, layers, masks = loss_case(seed, dtype, pad_id=pad_id, **options)
+    logits.requires_grad_()
+    sharp = bool(options.get("sharp"))
+    leaves = [(a if sharp else a.log()).requires_grad_() for a in layers]
+    attention = leaves if sharp else [s.softmax(-1) for s in leaves]
+    got = loss_parts(call(answer, logits, tokens, attention, masks, *lambdas, pad_id=pad_id), dtype)
+    terms = reference_terms(logits, tokens, attention[-1].mean(1), masks, pad_id)
+    ce, ground, entropy = terms.values()
+    terms["total"] = ce + lambdas[0] * ground + lambdas[1] * entropy
+    value, want = got[("total", "cross_entropy", "grounding", "entropy").index(part)], terms[part]
+    what = {
+        "cross_entropy": "cross-entropy",
+        "grounding": "grounding term",
+        "entropy": "entropy term",
+        "total": f"total with lambdas {lambdas}",
+    }[part]
+    rows = attention[-1].mean(1)[:, :-1][tokens[:, 1:] != pad_id].detach().clamp(1e-6, 1 - 1e-6)
+    words = "the clamp belongs to the grounding term alone; here 0 ln 0 = 0"
+    same(
+        value,
+        want.detach(),
+        f"the {what}",
+        rtol=2e-4,
+        atol=1e-4 if sharp else 1e-5,
+        mistakes={words: torch.special.entr(rows).sum(-1).mean()} if part == "entropy" else None,
+    )
+    named = {"logits": logits, "the last layer's attention": leaves[-1]}
+    if part != "total":
+        named.pop("the last layer's attention" if part == "cross_entropy" else "logits")
+    for name, leaf in named.items():
+        _compare_gradient(value, want, leaf, f"the {what} at {name}", exact=not sharp)
+
+
+def _compare_gradient(value: Tensor, want: Tensor, leaf: Tensor, what: str, exact: bool) -> None:
+    hint = "`.item()`, `.detach()`, `float(...)` and `torch.tensor(...)` cut it off"
+    require(value.requires_grad, f"There is no gradient of {what}.", hint)
+    ours, theirs = (
+        torch.autograd.grad(x, leaf, retain_graph=True, allow_unused=True)[0] for x in (value, want)
+    )
+    require(ours is not None, f"There is no gradient of {what}.", hint)
+    require(
+        bool(torch.isfinite(ours).all()),
+        f"The gradient of {what} is not finite.",
+        "0 · log(0): clamp before the logarithm",
+    )
+    if exact:
+        mistakes = {
+            "a term is detached, or a part of it": torch.zeros_like(theirs),
+            "half of it is detached": theirs / 2,
+        }
+        same(ours, theirs, f"the gradient of {what}", rtol=1e-3, atol=1e-6, mistakes=mistakes)
 
 
 def loss_gradients(value: Tensor, logits: Tensor, weights: list[Tensor], part: str) -> None:

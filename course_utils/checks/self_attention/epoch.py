@@ -70,8 +70,8 @@ class Stream:
         return "an iterable"
 
     def __iter__(self) -> Iterator[Batch]:
-        self.reads += 1
-        return iter(self.batches)
+        self.reads += 1  # with the first batch: progress bars ask for an iterator and leave it
+        yield from self.batches
 
 
 class watched_loss:
@@ -361,7 +361,11 @@ def _examine_mean(mean: Any, values: list[float], sizes: tuple[int, ...]) -> Non
     if not isinstance(mean, float):
         fail(
             f"Expected a Python float, got {type(mean).__name__}.",
-            "`loss.item()` makes a float of a tensor",
+            "`loss.item()` makes a float of a tensor"
+            if isinstance(mean, Tensor)
+            else "is there a `return` of the mean at the end?"
+            if mean is None
+            else "`float(...)` makes one of any number",
         )
     losses = torch.tensor(values[: len(sizes)], dtype=torch.float64)
     weights = torch.tensor(sizes, dtype=torch.float64)

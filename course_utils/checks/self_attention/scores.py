@@ -172,7 +172,10 @@ def compare_loss(
     with torch.no_grad():
         mistakes = _loss_mistakes(logits, labels, pos_weight)
     if got.dtype != want.dtype and pos_weight is not None and got.dtype == pos_weight.dtype:
-        mistakes = {"pos_weight's dtype leaks into the loss: `.to(logits.dtype)`": got.detach()}
+        fail(
+            f"Expected {what} with dtype {want.dtype}, got {got.dtype}.",
+            "pos_weight's dtype leaks into the loss: `pos_weight.to(logits.dtype)`",
+        )
     same(got, want, what, mistakes=mistakes, **near)
     found = gradients(got, [logits], "the loss")[0]
     expected = torch.autograd.grad(want, logits)[0]

@@ -9,7 +9,8 @@ McSharry, Clifford, Tarassenko, Smith (2003), A dynamical model for generating s
     electrocardiogram signals, IEEE Transactions on Biomedical Engineering 50(3).
 Fridericia (1920), Die Systolendauer im Elektrokardiogramm bei normalen Menschen und bei
     Herzkranken, Acta Medica Scandinavica 53.
-Task Force of the ESC and NASPE (1996), Heart rate variability, Circulation 93(5).
+Task Force of the ESC and NASPE (1996), Heart rate variability,
+    Circulation 93(5).
 """
 
 from __future__ import annotations
@@ -219,13 +220,8 @@ def score_r_peaks(
     """
     true = np.asarray(true_peaks, dtype=np.float64)
     found = np.asarray(found_peaks, dtype=np.float64)
-    gap_ms = (found[:, None] - true[None, :]) / sampling_rate * 1000.0
-    order = np.argsort(np.abs(gap_ms), axis=None, kind="stable")
     true_match, found_match = np.full(len(true), -1), np.full(len(found), -1)
-    for flat in order:
-        i, j = divmod(int(flat), len(true))
-        if abs(gap_ms[i, j]) > tolerance_ms + 1e-9:
-            break
+    for i, j in _close_pairs(true, found, sampling_rate, tolerance_ms):
         if found_match[i] < 0 and true_match[j] < 0:
             found_match[i], true_match[j] = j, i
     edge = edge_ms / 1000.0 * sampling_rate
@@ -236,17 +232,40 @@ def score_r_peaks(
     inside_found |= np.isin(np.arange(len(found)), true_match[inside_true])
     at_edge = (found_match >= 0) & ~inside_true[found_match] if len(true) else found_match >= 0
     inside_found &= ~at_edge
-    matched = int((inside_true & (true_match >= 0)).sum())
     n_true, n_found = int(inside_true.sum()), int(inside_found.sum())
-    offsets = [gap_ms[i, j] for j, i in enumerate(true_match) if i >= 0 and inside_true[j]]
+    scored = inside_true & (true_match >= 0)
+    matched = int(scored.sum())
+    offsets = (found[true_match[scored]] - true[scored]) / sampling_rate * 1000.0
     return {
         "sensitivity": matched / n_true if n_true else float("nan"),
         "precision": matched / n_found if n_found else float("nan"),
-        "offset_ms": float(np.median(offsets)) if offsets else float("nan"),
+        "offset_ms": float(np.median(offsets)) if matched else float("nan"),
         "matched": matched,
         "true": n_true,
         "found": n_found,
     }
+
+
+def _close_pairs(
+    true: np.ndarray, found: np.ndarray, sampling_rate: float, tolerance_ms: float
+) -> list[tuple[int, int]]:
+    """Found and true beats within the tolerance of each other, the nearest first.
+
+    Only neighbours in time are looked at, so that a day's record is no table of all by all.
+    """
+    order = np.argsort(true, kind="stable")
+    width = tolerance_ms / 1000.0 * sampling_rate + 1.0  # one sample wider; the gap decides
+    low = np.searchsorted(true[order], found - width, side="left")
+    high = np.searchsorted(true[order], found + width, side="right")
+    count = high - low
+    i = np.repeat(np.arange(len(found)), count)
+    start = np.repeat(low - (np.cumsum(count) - count), count)
+    j = order[start + np.arange(len(i))]
+    gap_ms = np.abs((found[i] - true[j]) / sampling_rate * 1000.0)
+    near = gap_ms <= tolerance_ms + 1e-9
+    i, j, gap_ms = i[near], j[near], gap_ms[near]
+    nearest = np.lexsort((j, i, gap_ms))
+    return list(zip(i[nearest].tolist(), j[nearest].tolist(), strict=True))
 
 
 # ---------------------------------------------------------------------------- arguments

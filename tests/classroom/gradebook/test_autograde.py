@@ -17,8 +17,9 @@ from conftest import NAME, ROOT
 
 from classroom.authoring.preprocessors import InjectResults, bounded
 from classroom.authoring.source import read_source
-from classroom.gradebook.autograde import autograde, read_results, read_submissions
+from classroom.gradebook.autograde import autograde
 from classroom.gradebook.feedback import feedback
+from classroom.gradebook.results import read_results, read_submissions
 from classroom.gradebook.workspace import Class, note
 
 FIRST, SECOND = "scaled_dot_product_attention", "MultiHeadSelfAttention"
@@ -283,7 +284,7 @@ if __name__ == "__main__":
 
 def test_a_killed_run_goes_on_and_ends_with_the_same_gradebook(tmp_path, release):
     script = tmp_path / "run.py"
-    tests = os.path.dirname(os.path.abspath(__file__))
+    tests = os.path.dirname(canned.__file__)
     script.write_text(RUN.format(tests=tests, root=str(ROOT), name=NAME))
     cut, whole = tmp_path / "cut", tmp_path / "whole"
     for workspace in (cut, whole):
@@ -335,7 +336,7 @@ def scheduler(tmp_path):
 
     def start(workers):
         script = tmp_path / "serve.py"
-        script.write_text(SERVE.format(tests=os.path.dirname(os.path.abspath(__file__))))
+        script.write_text(SERVE.format(tests=os.path.dirname(canned.__file__)))
         process = subprocess.Popen(
             [sys.executable, script, str(workers)],
             stdin=subprocess.PIPE,
@@ -362,7 +363,7 @@ def test_any_scheduler_can_be_used(tmp_path, release, scheduler):
 
 
 def test_a_scheduler_without_workers_or_none_at_all(tmp_path, release, scheduler, monkeypatch):
-    monkeypatch.setattr("classroom.gradebook.autograde.PATIENCE", 2.0)
+    monkeypatch.setattr("classroom.gradebook.cluster.PATIENCE", 2.0)
     put(tmp_path, "ann", NAME, canned_notebook(release, outcomes=None))
     with pytest.raises(RuntimeError, match="has no worker"):
         grade(tmp_path, scheduler=scheduler(0))

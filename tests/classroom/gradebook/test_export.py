@@ -11,7 +11,14 @@ from canned import result
 from conftest import NAME, ROOT
 
 from classroom.authoring.source import read_source
-from classroom.gradebook.export import export, read_roster, safe
+from classroom.gradebook.export import (
+    NBGRADER,
+    ROSTER,
+    _write_canvas,
+    export,
+    read_roster,
+    safe,
+)
 from classroom.gradebook.workspace import Class
 
 SOURCE = read_source(ROOT, NAME)
@@ -139,3 +146,17 @@ def test_a_bad_roster_is_named(tmp_path):
 def test_nothing_graded_is_said(tmp_path):
     with pytest.raises(FileNotFoundError, match="no grades"):
         export(ROOT, tmp_path)
+
+
+@pytest.mark.parametrize(
+    "text", ["2026-01-30", "1-2", "3/4", "Mar 1", "MAR1", "1E5", "007", "Dec-12"]
+)
+def test_what_looks_like_a_date_or_a_number_goes_out_as_it_came(text, tmp_path):
+    """Canvas matches students by these texts; it takes them in without a spreadsheet."""
+    assert safe(text) == text
+    known = {text: dict.fromkeys(ROSTER, "") | {"sis_user_id": text, "canvas_id": text}}
+    row = dict.fromkeys(NBGRADER) | {"student_id": text, "assignment": "a", "max_score": 5.0}
+    _write_canvas(tmp_path / "canvas.csv", [row | {"score": 4.5}], known)
+    with (tmp_path / "canvas.csv").open(encoding="utf-8", newline="") as file:
+        (_, mine) = csv.DictReader(file)
+    assert [mine[c] for c in ("ID", "SIS User ID", "SIS Login ID", "a")] == [text] * 3 + ["4.5"]

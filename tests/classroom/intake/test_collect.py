@@ -11,7 +11,9 @@ import pytest
 
 from classroom.intake import archives
 from classroom.intake.collect import collect, describe
-from classroom.intake.students import copy_number, owners, plain_name
+from classroom.intake.platforms import copy_number, plain_name
+from classroom.intake.repair_all import repair_all
+from classroom.intake.students import owners
 
 ROOT = Path(__file__).resolve().parents[3]
 NAME, OTHER = "01_self_attention", "02_grounded_cross_attention"
@@ -99,6 +101,15 @@ NAMES = {
     "student.ipynb": "student",
     "student_01_self_attention.ipynb": "student",
     "01_self_attention/student/work.ipynb": "student",
+    "in/student/x.ipynb": "student",
+    "In-ho Kim/x.ipynb": "In-ho_Kim",
+    "39786-640693 - Ann Lee - Oct 10, 2025 1022 AM/x.ipynb": "Ann_Lee",
+    "Quiz 1/39786-640693 - Ann Lee - 05 March 2026 612 PM/x.ipynb": "Ann_Lee",
+    "39786-640693 - Ann Lee - Oct 10, 2025 1022 AM - x.ipynb": "Ann_Lee",
+    "ann@uni.edu_1_attention_1_2_5501_x.ipynb": "ann_uni.edu",
+    "ann@uni.edu_1_topic/attention_1_2_5501_x.ipynb": "ann_uni.edu",
+    "ann_l@uni.edu_20261234_attention_5501_x.ipynb": "ann_l_uni.edu",
+    "assignment_77_export/submission_4501/x.ipynb": "submission_4501",
 }
 
 
@@ -166,6 +177,156 @@ def test_copies_are_numbered():
     names = ["x.ipynb", "Copy of x.ipynb", "x (2).ipynb", "x-Copy3.ipynb", "x - Copy (4).ipynb"]
     assert [copy_number(n) for n in names] == [0, 1, 2, 3, 4]
     assert {plain_name(n) for n in names} == {"x"}
+
+
+PEOPLE = """submission_1:
+  :submitters:
+  - :name: Ann Lee
+    :sid: '100'
+    :email: ann@uni.edu
+  :created_at: 2026-01-30 03:04:05.000000000 Z
+submission_2:
+  :submitters:
+  - :name: Bo Li
+    :sid: '200'
+  - :name: Cy Ma
+    :sid: '201'
+submission_3: !ruby/object:Strange
+  :submitters: []
+"""
+
+
+def test_gradescopes_list_says_who_handed_in_what(place):
+    for k in (1, 2, 3):
+        place.put(f"assignment_77_export/submission_{k}/x.ipynb", release(NAME, str(k)))
+    place.put("assignment_77_export/submission_metadata.yml", PEOPLE.encode())
+    assert place.collect().students == ["Ann_Lee", "Bo_Li_and_Cy_Ma", "submission_3"]
+    stamp = place.workspace / "submitted" / "Ann_Lee" / NAME / "timestamp.txt"
+    assert stamp.read_text().startswith("2026-01-30T03:04:05")
+    (place.source / "assignment_77_export" / "submission_1").rename(
+        place.source / "assignment_77_export" / "submission_9"
+    )
+    place.put(
+        "assignment_77_export/submission_metadata.yml", PEOPLE.replace("n_1:", "n_9:").encode()
+    )
+    assert "Ann_Lee" in place.collect().students  # handed in again: the same person
+
+
+def test_a_gradescope_list_that_cannot_be_read_costs_nothing(place):
+    place.put("submission_1/x.ipynb")
+    place.put("submission_metadata.yml", b"\xff: [")
+    assert place.collect().students == ["submission_1"]
+
+
+def test_brightspace_attempts_are_one_students(place):
+    times = ("Mar 5, 2026 612 PM", "Apr 12, 2026 1159 AM", "Apr 12, 2026 1201 AM")
+    for k, time in enumerate(times):
+        place.put(f"101-9 - Ann Lee - {time}/x.ipynb", release(NAME, str(k)))
+    place.put("102-9 - Ann Lee - Mar 1, 2026 100 AM/x.ipynb", release(NAME, "namesake"))
+    place.put("index.html", b"<html>")
+    assert place.collect().students == ["Ann_Lee", "Ann_Lee-102"]
+    assert place.submitted("Ann_Lee") == release(NAME, "1")
+    stamp = place.workspace / "submitted" / "Ann_Lee" / NAME / "timestamp.txt"
+    assert stamp.read_text().startswith("2026-04-12T11:59:00")
+
+
+def test_prairielearn_counts_submissions(place):
+    place.put("ann@uni.edu_1_topic/q_1_10_5502_x.ipynb", TWO)
+    place.put("ann@uni.edu_1_topic/q_1_9_5501_y.ipynb", ONE)
+    assert place.collect().students == ["ann_uni.edu"]
+    assert place.submitted("ann_uni.edu") == TWO
+
+
+# ---- students without a notebook
+
+
+NOTHING = {
+    "bo/01_self_attention.pdf": "a PDF, not a notebook",
+    "bo/01_self_attention.py": "a Python file, not a notebook",
+    "bo/page.html": "a web page, not a notebook",
+    "bo/shot.png": "a picture, not a notebook",
+    "bo_1_5_x.pdf": "a PDF, not a notebook",
+    "Bo Li_1_assignsubmission_file_/x.docx": "a Word file, not a notebook",
+    "bo - x.html": "a web page, not a notebook",
+    "11-9 - bo - Mar 5, 2026 612 PM/x.py": "a Python file, not a notebook",
+    "bo/deeper/x.txt": "text, not a notebook",
+    "bo/": "an empty folder",
+    "bo/01_self_attention.ipynb/": "an empty folder",
+    "bo.zip": "an empty folder",
+}
+
+
+@pytest.mark.parametrize("other", [None, "anna/x.ipynb", "anna_2_6_x.ipynb"])
+@pytest.mark.parametrize(("name", "reason"), NOTHING.items())
+@pytest.mark.parametrize("packed", [False, True])
+def test_who_handed_in_no_notebook_is_named(place, name, reason, other, packed):
+    data = zipped({}) if name.endswith(".zip") else b"x"
+    if name.endswith("/"):
+        (place.source / name).mkdir(parents=True)
+    else:
+        place.put(name, data)
+    if other:
+        place.put(other)
+    source = None
+    if packed:
+        source = place.source.parent / "all.zip"
+        with zipfile.ZipFile(source, "w") as archive:
+            for path in sorted(place.source.rglob("*")):
+                archive.write(path, path.relative_to(place.source))
+    summary = place.collect(source)
+    named = {r["student"]: r["reason"] for r in summary.records if r["status"] == "refused"}
+    assert list(named.values()) == [reason]
+    (student,) = named
+    assert student.casefold().startswith("bo")
+    assert f"nothing of {student} can be graded" in describe(summary)
+    rows = {r["student"]: r for r in repair_all(ROOT, place.workspace, NAME, progress=False)}
+    assert rows[student]["status"] == "failed"
+    assert rows[student]["reason"].endswith(reason)
+    assert place.collect(source) == summary
+
+
+def test_a_document_beside_a_notebook_is_nobodys_failure(place):
+    place.put("anna/x.ipynb")
+    place.put("anna/notes.pdf", b"x")
+    place.put("readme.md", b"x")
+    place.put("grades.csv", b"x")
+    place.put(f"submitted/ben/{OTHER}/{OTHER}.pdf", b"x")
+    summary = place.collect()
+    assert summary.students == ["anna"]
+    assert {r["status"] for r in summary.records} == {"accepted", "ignored"}
+
+
+def test_a_notebook_that_comes_later_counts(place):
+    place.put("bo/x.pdf", b"x")
+    assert place.collect().students == []
+    place.put("bo/x.ipynb")
+    summary = place.collect()
+    assert summary.students == ["bo"]
+    assert by_file(summary)["bo/x.pdf"]["status"] == "ignored"
+    rows = repair_all(ROOT, place.workspace, NAME, progress=False)
+    assert [row["status"] for row in rows] == ["ok"]
+
+
+def test_what_may_not_be_read_is_named(place, monkeypatch):
+    place.put("anna/x.ipynb")
+    place.put("ben/x.ipynb")
+    place.put("cy/x.ipynb")
+    real_open, real_scan = open, os.scandir
+
+    def refuse(real, mark):
+        def call(path, *arguments, **named):
+            if mark in str(path):
+                raise PermissionError(13, "Permission denied")
+            return real(path, *arguments, **named)
+
+        return call
+
+    monkeypatch.setattr(archives, "open", refuse(real_open, "/ben/"), raising=False)
+    monkeypatch.setattr(archives.os, "scandir", refuse(real_scan, "/cy"))
+    summary = place.collect()
+    assert summary.students == ["anna"]
+    assert {r["student"] for r in summary.records} == {"anna", "ben", "cy"}
+    assert describe(summary).count("Permission denied") == 2
 
 
 # ---- attempts

@@ -15,7 +15,8 @@ from damage import DAMAGES, combination, damage, filled, grade_id
 from classroom.authoring.source import read_source
 from classroom.intake.answers import normal
 from classroom.intake.reading import NotANotebook
-from classroom.intake.repair import repair_all, repair_bytes, repair_notebook
+from classroom.intake.repair import repair_bytes, repair_notebook
+from classroom.intake.repair_all import repair_all
 
 ROOT = Path(__file__).resolve().parents[3]
 NAMES = ["01_self_attention", "02_grounded_cross_attention", "05_icu_mortality"]
@@ -377,6 +378,78 @@ def test_an_unknown_assignment_is_refused(tmp_path):
 
 
 def test_torch_is_not_imported():
-    code = "import classroom.intake.repair, classroom.intake.collect, sys; "
+    code = "import classroom.intake.repair_all, classroom.intake.collect, sys; "
     code += "sys.exit('torch' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], cwd=ROOT).returncode == 0
+
+
+# ---- whole halves, other platforms, what is no notebook
+
+
+SCRATCH = "# scratch\nx = 1\nprint(x)"
+HELPER = "def _half(values):\n    return values / 2"
+
+
+MEAN = "masked_mean_pool"
+
+
+def own_cell(notebook):
+    """Index of the cell of ``MEAN``."""
+    return next(i for i, cell in enumerate(notebook["cells"]) if grade_id(cell) == MEAN)
+
+
+def with_copy(first, text, *, before=False, answer=None):
+    """The model answers with a second cell that carries the marks of ``MEAN``."""
+    notebook = filled(first.release, first.answers | ({MEAN: answer} if answer else {}))
+    place = own_cell(notebook)
+    again = copy.deepcopy(notebook["cells"][place]) | {"source": text, "id": "again"}
+    notebook["cells"].insert(place + (not before), again)
+    return notebook
+
+
+@pytest.mark.parametrize("before", [False, True])
+def test_a_copied_answer_cell_used_as_scratch_stays_a_cell_of_its_own(first, before):
+    made = repair_notebook(with_copy(first, SCRATCH, before=before), first.release)
+    cells, place = made.notebook.cells, own_cell(made.notebook)
+    assert cells[place].source == first.answers[MEAN].strip("\n")
+    (beside,) = [cell for cell in cells if cell.source == SCRATCH]
+    assert "nbgrader" not in beside.metadata
+    assert not any("put together" in sentence for sentence in made.repairs)
+
+
+def test_a_helper_cut_off_its_answer_goes_with_it(first):
+    answer = "def masked_mean_pool(hidden, mask):\n    return _half(hidden)"
+    made = repair_notebook(with_copy(first, HELPER, before=True, answer=answer), first.release)
+    cell = made.notebook.cells[own_cell(made.notebook)]
+    assert cell.source == f"{HELPER}\n{answer}"
+
+
+@pytest.mark.parametrize("line", ["%python", "%pyspark", "%%pyspark", "# MAGIC %python"])
+def test_the_language_line_of_another_platform(first, line):
+    notebook = filled(first.release, first.answers)
+    cell = notebook["cells"][own_cell(notebook)]
+    mark = "# MAGIC " if line.startswith("#") else ""
+    text = "\n".join(mark + row for row in cell["source"].split("\n"))
+    cell["source"] = f"{line}\n{text}"
+    made = repair_notebook(notebook, first.release)
+    cell = made.notebook.cells[own_cell(made.notebook)]
+    assert cell.source == first.answers[MEAN].strip("\n")
+    assert any("another platform" in sentence for sentence in made.repairs)
+
+
+@pytest.mark.parametrize(
+    ("data", "reason"),
+    [
+        (b"%PDF-1.7 x", "a PDF under the name"),
+        (b"PK\3\4 x", "a zip archive under the name"),
+        (b"\x89PNG\r\n", "a picture under the name"),
+        (bytes(range(256)), "no text in it"),
+        (b"{" + bytes(range(128, 256)), "no text in it"),
+        (b"def masked_mean_pool(x):\n    return x\n", "text, not a notebook"),
+        (b'{"cells": [\n{"cell_type"', "damaged or cut off at line 2 of 2"),
+        (b"<!DOCTYPE html>", "a web page"),
+    ],
+)
+def test_what_is_no_notebook_is_called_what_it_is(first, data, reason):
+    with pytest.raises(NotANotebook, match=reason):
+        repair_bytes(data, first.release)

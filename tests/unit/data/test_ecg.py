@@ -320,6 +320,33 @@ def test_nothing_found_and_nothing_there():
     assert score_r_peaks([], [5], 1000)["precision"] == 0.0
 
 
+def matched_by_table(true, found, tolerance):
+    """How many pairs: the table of all by all, nearest first."""
+    gaps = np.abs(np.subtract.outer(found, true))
+    used_found, used_true = set(), set()
+    for flat in np.argsort(gaps, axis=None, kind="stable"):
+        i, j = divmod(int(flat), len(true))
+        if gaps[i, j] <= tolerance and i not in used_found and j not in used_true:
+            used_found.add(i)
+            used_true.add(j)
+    return len(used_found)
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_score_matches_as_the_table_of_all_pairs_does(seed):
+    rng = np.random.default_rng(seed)
+    true, found = rng.integers(0, 300, 30), rng.integers(0, 300, 25)  # unsorted, with ties
+    score = score_r_peaks(true, found, 1000, tolerance_ms=8)
+    assert score["matched"] == matched_by_table(true, found, 8)
+
+
+def test_a_record_of_a_whole_day_is_scored():
+    true = np.cumsum(np.random.default_rng(0).integers(200, 400, 100_000))
+    score = score_r_peaks(true, true + 3, 360)  # a table of all pairs would take 80 GB
+    assert score["matched"] == 100_000
+    assert score["offset_ms"] == pytest.approx(3 / 360 * 1000)
+
+
 # ------------------------------------------------------------------ pictures
 
 

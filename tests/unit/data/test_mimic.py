@@ -29,7 +29,8 @@ def test_both_date_forms_types_and_missing_tables(tmp_path, capsys) -> None:
         tmp_path,
         "hosp/patients.csv",
         "subject_id,gender,anchor_age,anchor_year,anchor_year_group,dod\r\n"
-        "1,F,50,2180,2008 - 2010,2180-05-06\r\n2,M,60,2180,x,\r\n3,M,60,2180,x,5/6/2180 0:00\r\n",
+        "1,F,50,2180,2008 - 2010,2180-05-06\r\n2,M,60,2180,x,\r\n3,M,60,2180,x,5/6/2180 0:00\r\n"
+        "4,M,60,2180,x,12/31/2180\r\n",
     )
     write(
         tmp_path,
@@ -55,6 +56,7 @@ def test_both_date_forms_types_and_missing_tables(tmp_path, capsys) -> None:
     assert rows(opened, "SELECT dod::VARCHAR FROM patients ORDER BY 1 NULLS LAST") == [
         ("2180-05-06",),
         ("2180-05-06",),
+        ("2180-12-31",),
         (None,),
     ]
     assert rows(opened, "SELECT value, comments, itemid FROM labevents ORDER BY labevent_id") == [
@@ -75,7 +77,6 @@ def test_both_date_forms_types_and_missing_tables(tmp_path, capsys) -> None:
         "25/12/2180 1:00",
         "2180-02-30 00:00:00",
         "6.5.2180 1:00",
-        "2180-05-06 01:02:03.5",
         "5/6/80 1:02",
         "2180-5-6 1:02:03",
         "5/6/2180 1:02 PM",
@@ -161,10 +162,13 @@ def test_missing_columns_are_said_and_null(tmp_path, capsys) -> None:
     assert "storetime" in said
 
 
-def test_every_table_may_be_missing(tmp_path, capsys) -> None:
+def test_every_other_table_may_be_missing(tmp_path, capsys) -> None:
+    write(tmp_path, "d_items.csv", "itemid\n")
     opened = connect_mimic(tmp_path)
     said = capsys.readouterr().out
     for path, columns in SCHEMA.items():
+        if path == "icu/d_items":
+            continue
         table = path.split("/")[1]
         assert f"table {table} is empty" in said
         assert dict(row[:2] for row in rows(opened, f"DESCRIBE {table}")) == columns
@@ -222,3 +226,89 @@ def test_files_that_are_not_what_their_name_says(tmp_path) -> None:
         with pytest.raises(ValueError, match=r"hosp/labevents\.csv(\.gz)? cannot be read"):
             connect_mimic(tmp_path)
         file.unlink()
+
+
+# ---- where tables lie, and what dates mean
+
+
+def test_a_folder_without_tables_says_what_was_looked_for(tmp_path) -> None:
+    write(tmp_path, "deeper/readme.csv", "a\n1\n")
+    with pytest.raises(FileNotFoundError, match=r"no table of MIMIC-IV") as caught:
+        connect_mimic(tmp_path)
+    assert all(path in str(caught.value) for path in SCHEMA)
+    assert ".parquet" in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "mimic-iv-3.1/icu/d_items.csv.gz",
+        "icu/d_items.csv/d_items.csv",
+        "icu/d_items/d_items.csv",
+        "ICU/D_ITEMS.CSV",
+        "icu/D_ITEMS.CSV.GZ",
+        "d_items.csv.gz/d_items.csv",
+        "physionet.org/files/mimic/icu/d_items.csv",
+    ],
+)
+def test_where_a_table_may_lie(tmp_path, name: str) -> None:
+    write(tmp_path, name, "itemid,label\n5,EKG\n", packed=name.lower().endswith(".gz"))
+    assert rows(connect_mimic(tmp_path), "SELECT itemid, label FROM d_items") == [(5, "EKG")]
+
+
+def test_one_of_the_two_folders_may_be_given(tmp_path) -> None:
+    write(tmp_path, "icu/d_items.csv", "itemid,label\n5,EKG\n")
+    write(tmp_path, "hosp/d_labitems.csv", "itemid,label\n6,Lactate\n")
+    opened = connect_mimic(tmp_path / "hosp")
+    assert rows(opened, "SELECT label FROM d_items UNION SELECT label FROM d_labitems ORDER BY 1")
+
+
+def test_two_exports_side_by_side_are_not_mixed(tmp_path) -> None:
+    for version in ("2.2", "3.1"):
+        write(tmp_path, f"mimic-iv-{version}/icu/d_items.csv", "itemid,label\n5,EKG\n")
+    with pytest.raises(ValueError, match=r"icu/d_items is there twice: mimic-iv-2\.2/"):
+        connect_mimic(tmp_path)
+
+
+def test_parquet_is_read(tmp_path) -> None:
+    (tmp_path / "icu").mkdir()
+    file = tmp_path / "icu" / "icustays.parquet"
+    duckdb.sql(
+        "SELECT 1 AS subject_id, 2.0::DOUBLE AS HADM_ID, 3 AS stay_id, 'a' AS first_careunit, "
+        "'b' AS last_careunit, TIMESTAMP '2180-05-06 01:02:03.25' AS intime, "
+        "NULL::TIMESTAMP AS outtime, 1.5 AS los"
+    ).write_parquet(str(file))
+    query = "SELECT stay_id, hadm_id, intime::VARCHAR, outtime, los FROM icustays"
+    assert rows(connect_mimic(tmp_path), query) == [(3, 2, "2180-05-06 01:02:03.25", None, 1.5)]
+
+
+STAY = "subject_id,hadm_id,stay_id,intime,outtime\n1,2,3,{},{}\n"
+
+
+def test_fractions_of_a_second_are_kept(tmp_path) -> None:
+    write(tmp_path, "icustays.csv", STAY.format("2180-05-06 01:02:03.117", "2180-05-07 01:02:03"))
+    got = rows(connect_mimic(tmp_path), "SELECT intime::VARCHAR FROM icustays")
+    assert got == [("2180-05-06 01:02:03.117",)]
+
+
+def test_columns_that_the_notebook_does_not_read_may_hold_anything(tmp_path) -> None:
+    text = "stay_id,itemid,starttime,storetime,patientweight\n3,5,2180-05-06 01:02:03,06:00.1,?\n"
+    write(tmp_path, "icu/procedureevents.csv", text)
+    query = "SELECT stay_id, storetime, patientweight FROM procedureevents"
+    assert rows(connect_mimic(tmp_path), query) == [(3, None, None)]
+
+
+@pytest.mark.parametrize("date", ["03/01/2180 10:00", "3/1/2180 10:00", "12/11/2180 0:00:00"])
+def test_a_date_of_either_month_is_refused(tmp_path, date: str) -> None:
+    write(tmp_path, "icustays.csv", STAY.format(date, ""))
+    with pytest.raises(ValueError, match=r"icustays\.csv: column intime holds .*either month"):
+        connect_mimic(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("date", "other"), [("03/01/2180 10:00", "3/14/2180 0:00"), ("5/5/2180 10:00", "")]
+)
+def test_a_date_that_the_file_explains_is_read(tmp_path, date: str, other: str) -> None:
+    write(tmp_path, "icustays.csv", STAY.format(date, other))
+    (got,) = rows(connect_mimic(tmp_path), "SELECT month(intime), day(intime) FROM icustays")
+    assert got == ((3, 1) if other else (5, 5))

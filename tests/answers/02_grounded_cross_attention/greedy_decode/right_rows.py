@@ -15,3 +15,14 @@ def greedy_decode(model, images, bos_id, eos_id, max_len):
         out[i, : len(row)] = torch.tensor(row)
     model.train(mode)
     return out
+
+
+unguarded_greedy_decode = greedy_decode
+
+
+def greedy_decode(model, images, bos_id, eos_id, max_len):
+    training = model.training
+    try:
+        return unguarded_greedy_decode(model, images, bos_id, eos_id, max_len)
+    finally:
+        model.train(training)

@@ -19,3 +19,14 @@ def greedy_decode(model, images, bos_id, eos_id, max_len):
                 break
     model.train(before)
     return tokens
+
+
+unguarded_greedy_decode = greedy_decode
+
+
+def greedy_decode(model, images, bos_id, eos_id, max_len):
+    training = model.training
+    try:
+        return unguarded_greedy_decode(model, images, bos_id, eos_id, max_len)
+    finally:
+        model.train(training)

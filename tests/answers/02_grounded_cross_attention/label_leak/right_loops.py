@@ -19,3 +19,14 @@ def label_leak(net, tok, img):
                     leak = True
     net.train(mode)
     return leak
+
+
+unguarded_label_leak = label_leak
+
+
+def label_leak(model, tokens, images):
+    training = model.training
+    try:
+        return unguarded_label_leak(model, tokens, images)
+    finally:
+        model.train(training)

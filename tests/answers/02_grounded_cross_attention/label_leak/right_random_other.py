@@ -17,3 +17,14 @@ def label_leak(model, tokens, images):
                 break
     model.train(training)
     return result
+
+
+unguarded_label_leak = label_leak
+
+
+def label_leak(model, tokens, images):
+    training = model.training
+    try:
+        return unguarded_label_leak(model, tokens, images)
+    finally:
+        model.train(training)

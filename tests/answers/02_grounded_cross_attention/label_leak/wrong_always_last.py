@@ -16,3 +16,14 @@ def label_leak(model, tokens, images):
             found = found or bool(change > 1e-5 * logits.abs().max())
     model.train(before)
     return found
+
+
+unguarded_label_leak = label_leak
+
+
+def label_leak(model, tokens, images):
+    training = model.training
+    try:
+        return unguarded_label_leak(model, tokens, images)
+    finally:
+        model.train(training)

@@ -1,5 +1,5 @@
 """Mistake: asks the model's attribute instead of testing it.
-Message: expected True
+Message: never called
 """
 
 def label_leak(model, tokens, images):

@@ -1,5 +1,5 @@
 """Mistake: the limit is a hundredth.
-Message: relative
+Message: a coarser limit
 """
 
 def label_leak(model, tokens, images):
