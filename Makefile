@@ -93,15 +93,11 @@ nbval: $(READY) ## run all solutions with nbval on the device at hand
 notebooks: nbval ## nbval, and every untouched release runs with stubs alone raising
 	$(BIN)/python -m pytest tests/notebooks -n $(JOBS) --dist load
 
-sandbox: # bubblewrap, in which student code runs: Debian's package where it can be installed, else its name
-	@command -v bwrap >/dev/null || { command -v apt-get >/dev/null && \
-	  { [ "$$(id -u)" = 0 ] || sudo=sudo; $$sudo apt-get update -qq && $$sudo apt-get install -y -qq bubblewrap; }; } || \
-	  echo "There is no bubblewrap here (Debian package: bubblewrap): student code cannot be boxed."
-
-browser: # chromium, in which the site is tried: Debian's package where it can be installed without asking
-	@command -v chromium >/dev/null || { [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null && \
-	  apt-get update -qq && apt-get install -y -qq --no-install-recommends chromium >/dev/null; } || \
-	  echo "There is no chromium here (Debian package: chromium): the site is not tried in a browser."
+sandbox: # bubblewrap and libseccomp, in which student code runs: Debian's packages, else their names
+	@{ command -v bwrap && ldconfig -p | grep -q libseccomp; } >/dev/null || { command -v apt-get >/dev/null && \
+	  { [ "$$(id -u)" = 0 ] || sudo=sudo; $$sudo apt-get update -qq && \
+	    $$sudo apt-get install -y -qq bubblewrap libseccomp2; }; } || \
+	  echo "There is no bubblewrap here (Debian packages: bubblewrap libseccomp2): student code cannot be boxed."
 
 test: sandbox browser unit answers notebooks ## everything that has to pass
 	$(BIN)/python -m pytest tests/colab tests/classroom tests/mutants tests/site

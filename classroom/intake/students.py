@@ -19,8 +19,9 @@ Path = tuple[str, ...]
 
 ATTEMPT_DIR = re.compile(r"(?:attempt|version|try|v|old|new|final|backup|draft)?[ _-]*\d*", re.I)
 WRAPPER = re.compile(
-    r"(?:submissions?|submitted|submit|downloads?|assignments?|archive|export|collected|homework"
-    r"|notebooks?|classwork|hand-?ins?|inbound)(?:[ _.(-].*)?",
+    r"in|input|inbox|class"
+    r"|(?:submissions?|submitted|submit|downloads?|assignments?|archive|export|collected|homework"
+    r"|notebooks?|classwork|hand-?ins?|inbound|students)(?:[ _.(-].*)?",
     re.IGNORECASE,
 )
 BY_FOLDER = ("brightspace", "gradescope", "moodle", "prairielearn")

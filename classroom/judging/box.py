@@ -1,22 +1,19 @@
-"""The runner inside the box: imports once, then one fork an exercise that serves the judge.
+"""The template in the box: imports once and never runs student code; each exercise is a fork of it.
 
-The first process never runs student code. It takes requests on the control socket: ``fork`` (with
-a new socket for the fork) and ``reap``, which ends every other process in the box. A fork runs
-cells when told to and answers calls of what they define.
+It takes requests on the control socket: ``fork`` (with a new socket for the fork) opens a room for
+one exercise, ``reap`` ends it. What works in the room runs cells when told to and answers calls of
+what they define.
 """
 
 from __future__ import annotations
 
 import array
 import contextlib
-import ctypes
 import gc
 import importlib
 import json
 import os
-import resource
-import shutil
-import signal
+import secrets
 import socket
 import struct
 import sys
@@ -24,105 +21,60 @@ import time
 import types
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NoReturn
+from typing import TYPE_CHECKING, Any
 
-from classroom.judging.processes import apart, main_module
+from classroom.judging.processes import main_module
+from classroom.judging.rooms import Room, guard_memory
 
 if TYPE_CHECKING:
     from classroom.judging.cells import Shell
 
 SIZE = struct.Struct("<I")
-NOT_DUMPABLE = 4
 TOO_LONG = 64 * 2**20
 
 
 def main() -> None:
-    """Serve until the control socket closes: arguments are its number and the user to become."""
-    control, user = socket.socket(fileno=int(sys.argv[1])), sys.argv[2]
-    boxed = user != "unsafe"
-    if boxed and os.getuid() == 0:
-        os.setgroups([])
-        os.setresgid(int(user), int(user), int(user))
-        os.setresuid(int(user), int(user), int(user))
-    if boxed:  # no other process may read or write this one's memory
-        ctypes.CDLL(None).prctl(NOT_DUMPABLE, 0, 0, 0, 0)
+    """Serve until the control socket closes: arguments are its number, and whether it is a box."""
+    control, boxed = socket.socket(fileno=int(sys.argv[1])), sys.argv[2] != "unsafe"
+    if boxed:
+        guard_memory()
     job, _ = receive(control)
     importlib.import_module("classroom.judging.bridge.peer")
     module = main_module(job["imports"], job["module"])
     shell = importlib.import_module("classroom.judging.cells").Shell(module)
     gc.collect()
     gc.freeze()
-    if boxed:
-        _limit(job, resource.RLIMIT_NPROC, "processes")
     send(control, {"ready": True, "seconds": time.process_time()})
-    child = 0
+    room: Room | None = None
     while True:
         try:
             request, descriptors = receive(control)
         except EOFError:
             break
-        if request["op"] == "fork":
-            child = os.fork()
-            if child == 0:
+        if request["op"] == "import":  # what the first gradient would import in every fork
+            for name in request["names"]:
+                with contextlib.suppress(Exception):
+                    importlib.import_module(name)
+            gc.freeze()
+        elif request["op"] == "fork":
+            if room is not None:  # its examiner was ended
+                room.close(0.0)
+            user = 200_000 + secrets.randbelow(500_000_000)  # processes and keys go by user
+            about = job | {"seconds": request["seconds"], "user": user}
+            about["descriptors"] = [control.fileno(), descriptors[0]]
+
+            def work(number: int = descriptors[0], forbids: Any = request["forbids"]) -> None:
                 control.close()
-                _fork(descriptors[0], request, job, shell)
+                serve(socket.socket(fileno=number), forbids, shell)
+
+            room = Room(work, about, boxed=boxed)
             os.close(descriptors[0])
         else:
-            send(control, _reap(child, boxed))
-    _reap(child, boxed)
-
-
-def _limit(job: dict[str, Any], kind: int, name: str) -> None:
-    resource.setrlimit(kind, (int(job[name]), int(job[name])))
-
-
-def _reap(child: int, boxed: bool) -> dict[str, Any]:
-    """End every process but this one, say how the fork ended, and clear what it left behind."""
-    status, used = None, 0.0
-    with contextlib.suppress(ProcessLookupError, PermissionError):
-        ended, found, usage = os.wait4(child, os.WNOHANG)
-        if ended:
-            status, used = found, usage.ru_utime + usage.ru_stime
-        elif not boxed:
-            os.killpg(child, signal.SIGKILL)
-    end = time.monotonic() + 5
-    while time.monotonic() < end:
-        with contextlib.suppress(ProcessLookupError, PermissionError):
-            if boxed:
-                os.kill(-1, signal.SIGKILL)
-        try:
-            ended, _, usage = os.wait4(-1, os.WNOHANG)
-        except ChildProcessError:
-            break
-        used += usage.ru_utime + usage.ru_stime if ended else 0
-        time.sleep(0 if ended else 0.002)
-    for place in ("/tmp", "/dev/shm", os.environ["HOME"]) if boxed else ():
-        for entry in os.scandir(place):
-            if entry.is_dir(follow_symlinks=False):
-                shutil.rmtree(entry.path, ignore_errors=True)
-            else:
-                with contextlib.suppress(OSError):
-                    os.unlink(entry.path)
-    return {"status": status, "seconds": used}
-
-
-def _fork(descriptor: int, request: dict[str, Any], job: dict[str, Any], shell: Shell) -> NoReturn:
-    """Serve one exercise in a process of its own; never return."""
-    try:
-        apart()
-        seconds = int(request["seconds"]) + 1
-        resource.setrlimit(resource.RLIMIT_CPU, (seconds, seconds + 1))
-        resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
-        resource.setrlimit(resource.RLIMIT_NOFILE, (128, 128))
-        files = int(job["file_mib"]) * 2**20
-        resource.setrlimit(resource.RLIMIT_FSIZE, (files, files))
-        with open("/proc/self/statm") as file:
-            held = int(file.read().split()[0]) * resource.getpagesize()
-        memory = held + int(job["memory_mib"]) * 2**20
-        resource.setrlimit(resource.RLIMIT_AS, (memory, memory))
-        serve(socket.socket(fileno=descriptor), request["forbids"], shell)
-    finally:
-        os._exit(0)
+            nothing = {"status": None, "trouble": "", "seconds": 0.0}
+            send(control, nothing if room is None else room.close(float(request["patience"])))
+            room = None
+    if room is not None:
+        room.close(0.0)
 
 
 def serve(sock: socket.socket, forbids: list[str], shell: Shell) -> None:
@@ -168,15 +120,11 @@ def serve(sock: socket.socket, forbids: list[str], shell: Shell) -> None:
         np.random.seed(0)  # noqa: NPY002
         random.seed(0)
 
-    def check(source: str, label: str, where: str) -> None:
-        exec(compile(source, label, "exec"), space(where))
-
     handlers: dict[str, Callable[..., Any]] = {
         "run": run,
         "run_ours": run_ours,
         "get": get,
         "reset": reset,
-        "check": check,
     }
     peer.handlers.update({f"do_{name}": handler for name, handler in handlers.items()})
     cells.home()

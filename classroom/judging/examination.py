@@ -18,12 +18,9 @@ from typing import Any, NoReturn
 from classroom.judging.sandbox import Limits
 from classroom.judging.trial_worker import Failure, checked, noted, plain
 
-__all__ = ["INSIDE", "Result", "Stopped", "Submission", "examine", "forbids"]
+__all__ = ["BUSY", "Result", "Stopped", "Submission", "examine", "forbids", "not_attempted"]
 
-# Checks that watch a library at work (scikit-learn's `fit`) run where the library works: in the
-# box. All others run here.
-INSIDE = frozenset({"layer_probe"})
-
+BUSY = "It was stopped after {:.0f} s on a machine that is busy; try it again before you judge it."
 Result = dict[str, Any]
 
 
@@ -53,11 +50,19 @@ class Submission:
 
 
 class Stopped(Exception):
-    """An examination that did not come to its end; ``kind`` says how."""
+    """An examination that did not come to its end.
 
-    def __init__(self, kind: str, reason: str) -> None:
+    Attributes
+    ----------
+    kind, reason
+        How, as a word and in words for the student.
+    detail
+        What may quote the box, for the instructor.
+    """
+
+    def __init__(self, kind: str, reason: str, detail: str = "") -> None:
         super().__init__(reason)
-        self.kind, self.reason = kind, reason
+        self.kind, self.reason, self.detail = kind, reason, detail
 
 
 def examine(
@@ -81,6 +86,8 @@ def examine(
         held = int(file.read().split()[0]) * resource.getpagesize()
     memory = held + submission.limits.memory_mib * 2**20
     resource.setrlimit(resource.RLIMIT_AS, (memory, memory))
+    seconds = int(4 * submission.limits.seconds + time.process_time())
+    resource.setrlimit(resource.RLIMIT_CPU, (seconds, seconds + 1))
     kinds = {Closed: "ended", Overdue: "overdue", Malformed: "malformed"}
     try:
         peer = Peer(Wire(sock, time.monotonic() + submission.limits.wall), guarded=True)
@@ -92,7 +99,8 @@ def examine(
             tell(**result)
         else:
             kind = kinds.get(type(peer.broken), "unbridged")
-            tell(stopped=kind, reason=str(peer.broken))
+            late = BUSY.format(submission.limits.wall) if kind == "overdue" else ""
+            tell(stopped=kind, reason=late or str(peer.broken))
     except Stopped as stop:
         tell(stopped=stop.kind, reason=stop.reason)
     except BaseException as error:
@@ -167,12 +175,6 @@ class _Examination:
             return self._noted(self._all("wrong", message))
         if not found:
             return self._noted(self._all("wrong", f"{name}: the answer does not define it."))
-        if name in INSIDE:
-            return checked(
-                self.exercise,
-                {},
-                lambda cell, label, _: self.peer.command("do_check", cell, label, where),
-            )
         from course_utils.checks import core
 
         namespace = self.submission.namespace
@@ -180,7 +182,7 @@ class _Examination:
         for other in sorted(_names(self.exercise["checks"].values()) & set(earlier)):
             namespace.update(zip([other], self.peer.command("do_get", other, where), strict=False))
         core.at_start.append(lambda: self.peer.command("do_reset"))
-        return self._noted(checked(self.exercise, namespace))
+        return self._noted(checked(self.exercise, namespace, core.of_a_hidden_case))
 
     def _noted(self, result: Result) -> Result:
         """Say beside the verdict which lines failed, and which given variables are not there."""
@@ -207,6 +209,14 @@ def _failures(found: Any) -> list[Failure]:
         line = line if type(line) is int else None
         made.append([str(kind)[:80], str(text)[:1000], bool(stub), line])
     return made
+
+
+def not_attempted(exercise: dict[str, Any]) -> Result:
+    """Result of an exercise whose stub stands as it was."""
+    message = f"{exercise['name']}: not attempted yet."
+    part = {"status": "not attempted", "points": 0, "message": message}
+    parts = {key: part | {"max_points": n} for key, n in exercise["points"].items()}
+    return part | {"parts": parts, "max_points": sum(exercise["points"].values())}
 
 
 def forbids(name: str) -> list[str]:

@@ -8,6 +8,7 @@ for each exercise, so that nothing of one examination is left for the next.
 from __future__ import annotations
 
 import contextlib
+import gc
 import importlib
 import json
 import os
@@ -22,30 +23,51 @@ import time
 from typing import Any, NoReturn
 
 from classroom.judging.box import receive, send
-from classroom.judging.examination import INSIDE, Result, Stopped, Submission, examine, forbids
+from classroom.judging.examination import (
+    BUSY,
+    Result,
+    Stopped,
+    Submission,
+    examine,
+    forbids,
+    not_attempted,
+)
 from classroom.judging.processes import main_module, results_only
-from classroom.judging.sandbox import Box, Limits
-from classroom.judging.trial_worker import plain
+from classroom.judging.sandbox import Box, Limits, cpu_of
+from classroom.judging.trial_worker import checked, plain
 
-START = 120.0
-MOST_BOXES = 4
+START = 300.0
+LIBRARIES = {"mpmath", "numpy", "pandas", "scipy", "sklearn", "sympy", "torch", "transformers"}
+MOST_BOXES, MOST_TRIES = 4, 4
 TOO_LONG = "It was stopped because it took too long: is there an endless loop?"
+IDLE = "It was stopped because it took too long: it waited for {:.0f} s and computed nothing."
+TOO_MUCH = (
+    "It was not run: the cells and answers before it took more than {:.0f} s of computing time."
+)
 
 
 def main() -> None:
     """Read the notebook's job, then one submission a line; write one result a line."""
     job = json.loads(sys.stdin.readline())
     out = results_only()
+    template = start_box(job)  # it imports while this process does
     importlib.import_module("classroom.judging.bridge.peer")
     module = main_module(plain(job["imports"]), job["module"])
+    await_box(template)
+    late = warm_up(job, module.__dict__)
+    send(template.control, {"op": "import", "names": late})
     out.write('{"ready": true}\n')
     out.flush()
     for line in sys.stdin:
+        if not template.alive():
+            template.close()
+            template = await_box(start_box(job))
+            send(template.control, {"op": "import", "names": late})
         read, write = os.pipe()
         pid = os.fork()
         if pid == 0:
             os.close(read)
-            _submission(job, json.loads(line), module.__dict__, write)
+            _submission(job, json.loads(line), module.__dict__, template, write)
         os.close(write)
         with os.fdopen(read, "rb") as pipe:
             data = pipe.read()
@@ -58,10 +80,14 @@ def main() -> None:
 
 
 def _submission(
-    job: dict[str, Any], plan: dict[str, Any], namespace: dict[str, Any], pipe: int
+    job: dict[str, Any],
+    plan: dict[str, Any],
+    namespace: dict[str, Any],
+    template: Box,
+    pipe: int,
 ) -> NoReturn:
     try:
-        session = Session(job, plan, namespace)
+        session = Session(job, plan, namespace, template)
         try:
             result = session.judge()
         finally:
@@ -73,24 +99,77 @@ def _submission(
     os._exit(0)
 
 
+def warm_up(job: dict[str, Any], namespace: dict[str, Any]) -> list[str]:
+    """Run the checks on the model answers once; return the modules that were imported on the way.
+
+    Torch imports parts of itself at the first gradient. Without this every fork would do it again.
+    """
+    before, space = set(sys.modules), dict(namespace)
+    with contextlib.suppress(Exception):  # the gate says what is wrong with them
+        for exercise in job["exercises"]:
+            exec(compile(plain(exercise["answer"]), "<model>", "exec"), space)
+        for exercise in job["exercises"]:
+            checked(exercise, dict(space))
+    gc.collect()
+    gc.freeze()
+    new = sorted(set(sys.modules) - before)
+    return [name for name in new if name.partition(".")[0] in LIBRARIES]
+
+
+def start_box(job: dict[str, Any]) -> Box:
+    """Start a box and tell its template what to import."""
+    box = Box(Limits(**job["limits"]), unsafe=job["unsafe"])
+    box.control.settimeout(START)
+    with contextlib.suppress(OSError):  # a box that has ended already is told by await_box
+        send(box.control, job["inside"])
+    return box
+
+
+def await_box(box: Box) -> Box:
+    """Wait until a box has imported everything.
+
+    Raises
+    ------
+    RuntimeError
+        If it does not start; it quotes what was printed.
+    """
+    try:
+        box.cpu = float(receive(box.control)[0]["seconds"])
+    except (EOFError, OSError) as error:
+        raise RuntimeError(f"the box did not start ({error}): {box.trouble()}") from None
+    return box
+
+
 class Session:
-    """One submission: its box, its exercises, its controls."""
+    """One submission: its exercises and its controls, each in a room of the box.
+
+    Parameters
+    ----------
+    template
+        The box; a session that loses it opens one of its own.
+    """
 
     def __init__(
-        self, job: dict[str, Any], plan: dict[str, Any], namespace: dict[str, Any]
+        self,
+        job: dict[str, Any],
+        plan: dict[str, Any],
+        namespace: dict[str, Any],
+        template: Box | None = None,
     ) -> None:
         self.job, self.limits = job, Limits(**job["limits"])
         self.exercises = {e["name"]: e for e in job["exercises"]}
         self.submission = Submission(self.limits, plan, namespace, self.exercises)
-        self.box: Box | None = None
+        self.template = self.box = template
         self.boxes, self.peak, self.cpu = 0, 0, 0.0
+        self.spent = 0.0
         self.seconds = {"start": 0.0, "cells": 0.0, "checks": 0.0}
 
     def close(self) -> None:
-        """End the box."""
+        """End a box of one's own; the examiner's goes on."""
         if self.box is not None:
-            self.box.close()
             self.peak = max(self.peak, self.box.peak)
+            if self.box is not self.template:
+                self.box.close()
             self.box = None
 
     def judge(self) -> Result:
@@ -132,11 +211,8 @@ class Session:
     def _controls(self, right: list[str]) -> list[str]:
         """Ask, through the same process, for what must fail and what must pass."""
         pick = random.Random(secrets.randbits(64))
-        names = [n for n in right if n in INSIDE]
-        others = [n for n in right if n not in INSIDE]
-        names += pick.sample(others, min(1, len(others)))
         flags = []
-        for name in names:
+        for name in pick.sample(right, min(1, len(right))):
             exercise = self.exercises[name]
             wrong = pick.choice(exercise["wrong"] or [f"def {name}(*args, **kwargs): return None"])
             kinds = [("a known wrong answer", wrong, False)]
@@ -152,20 +228,39 @@ class Session:
     def _timed(self, name: str, *, follow: bool = False, control: str | None = None) -> Result:
         begin = time.monotonic()
         exercise = self.exercises[name]
+        if control is None and name in self.submission.plan["stubs"]:
+            return not_attempted(exercise) | {"seconds": 0.0, "follow_through": False}
         try:
-            result = self._examine(exercise, follow, control)
+            result = self._patiently(exercise, follow, control)
         except Stopped as stop:
             parts = {
                 key: {"status": "failed", "points": 0, "message": stop.reason}
                 for key in exercise["checks"]
             }
             result = {"status": "failed", "points": 0, "message": stop.reason, "parts": parts}
+            result["detail"] = stop.detail
             if stop.kind == "malformed":
                 result["flag"] = f"{name}: {stop.reason}"
         for key, part in result["parts"].items():
             part["max_points"] = exercise["points"][key]
         result["max_points"] = sum(exercise["points"].values())
         return result | {"seconds": time.monotonic() - begin, "follow_through": False}
+
+    def _patiently(self, exercise: dict[str, Any], follow: bool, control: str | None) -> Result:
+        """Examine; when another cell than the answer's ends the process, again without that."""
+        for _ in range(MOST_TRIES):
+            if self.spent > self.limits.submission:
+                raise Stopped("overdue", TOO_MUCH.format(self.limits.submission))
+            fatal = set(self.submission.fatal)
+            try:
+                return self._examine(exercise, follow, control)
+            except Stopped as stop:
+                new = set(self.submission.fatal) - fatal
+                cells = self.submission.plan["cells"]
+                if not new or any(cells[n]["answer"] == exercise["name"] for n in new):
+                    raise
+                last = stop
+        raise last
 
     # ------------------------------------------------------------------ one examination
 
@@ -192,26 +287,39 @@ class Session:
         os.close(write)
         mine.close()
         reason = self._watch(pid, read, box)
-        messages = self._messages
-        status, used = self._reap(box)
-        return self._outcome(messages, reason, status, used >= self.limits.seconds)
+        found = self._reap(box, 0.0 if reason or self._whole() else 2.0)
+        long = found["seconds"] >= self.limits.seconds
+        if found["trouble"]:
+            raise RuntimeError(f"no room could be opened in the box: {found['trouble']}")
+        return self._outcome(self._messages, reason, found["status"], long)
+
+    def _whole(self) -> bool:
+        """Whether the examiner came to a verdict."""
+        return bool(self._messages) and "status" in self._messages[-1]
 
     def _watch(self, pid: int, read: int, box: Box) -> str | None:
         """Wait for the examiner; return why it was stopped, if it was."""
-        end, reason, data = time.monotonic() + self.limits.wall + 5, None, b""
-        box.memory()
-        while True:
-            if select.select([read], [], [], 0.2)[0]:
+        reason, data, seen = None, b"", 0.0
+        begin = active = time.monotonic()
+        while reason is None:
+            if select.select([read], [], [], 0.25)[0]:
                 part = os.read(read, 2**16)
                 data += part
                 if not part:
                     break
-            elif time.monotonic() > end:
-                reason = TOO_LONG
-            elif box.too_large():
+                continue
+            used, now = box.used(), time.monotonic()
+            busy = used.seconds + cpu_of(pid)
+            if busy > seen + 0.02:
+                seen, active = busy, now
+            if used.memory > self.limits.memory_mib * 2**20:
                 reason = f"It was stopped because it used more than {self.limits.memory_mib} MiB."
-            if reason:
-                break
+            elif used.seconds > self.limits.seconds + 2:
+                reason = TOO_LONG
+            elif now - active > self.limits.idle:
+                reason = IDLE.format(self.limits.idle)
+            elif now - begin > self.limits.wall + 5:
+                reason = BUSY.format(now - begin)
         os.close(read)
         with contextlib.suppress(ProcessLookupError):
             os.kill(pid, signal.SIGKILL)
@@ -240,53 +348,51 @@ class Session:
             reason = _why(kind, last.get("reason", ""), status, long)
         if cell is not None:  # it happened while this cell ran: the next exercise does without it
             self.submission.fatal[cell] = reason
-        raise Stopped(kind, reason)
+        raise Stopped(kind, reason, str(last.get("reason", "")))
 
     def _ready(self) -> Box:
         """Return the running box, or make one."""
-        if self.box is not None and self.box.process.poll() is None:
+        if self.box is not None and self.box.alive():
             return self.box
         self.close()
         if self.boxes >= MOST_BOXES:
             raise Stopped("ended", "Its processes were ended from within again and again.")
         begin = time.monotonic()
         self.boxes += 1
-        self.box = Box(self.limits, unsafe=self.job["unsafe"])
-        self.box.control.settimeout(START)
-        try:
-            send(self.box.control, self.job["inside"])
-            self.cpu += float(receive(self.box.control)[0]["seconds"])
-        except (EOFError, OSError) as error:
-            trouble, self.box = self.box.trouble(), None
-            raise RuntimeError(f"the box did not start ({error}): {trouble}") from None
+        self.box = await_box(start_box(self.job))
+        self.cpu += self.box.cpu
         self.seconds["start"] += time.monotonic() - begin
         return self.box
 
-    def _reap(self, box: Box) -> tuple[int | None, float]:
-        """Let the runner end what is left of the fork; return how that ended and its CPU seconds.
+    def _reap(self, box: Box, patience: float) -> dict[str, Any]:
+        """Let the template end the room; return how its process ended, and its CPU seconds.
 
-        A runner that does not answer is ended.
+        A template that does not answer is ended.
         """
-        box.control.settimeout(10)
+        box.control.settimeout(20)
         try:
-            send(box.control, {"op": "reap"})
+            send(box.control, {"op": "reap", "patience": patience})
             found = receive(box.control)[0]
             self.cpu += float(found["seconds"])
-            return found["status"], float(found["seconds"])
+            self.spent += float(found["seconds"])
+            return found
         except (EOFError, OSError, ValueError, KeyError):
+            box.close()
             self.close()
-            return None, 0.0
+            return {"status": None, "trouble": "", "seconds": 0.0}
 
 
 def _why(kind: str, reason: str, status: int | None, long: bool) -> str:
     """Say in words how an examination was cut short; ``long``: its CPU time was used up."""
     ended = os.WTERMSIG(status) if status is not None and os.WIFSIGNALED(status) else None
-    if kind == "overdue" or ended == signal.SIGXCPU or (ended == signal.SIGKILL and long):
+    if kind == "overdue":
+        return reason
+    if ended == signal.SIGXCPU or (ended == signal.SIGKILL and long):
         return TOO_LONG
     if kind == "malformed":
-        return f"Its process sent what no answer sends: {reason[:200]}."
+        return "Its process sent what no answer sends."
     if kind in ("examiner", "unbridged"):
-        return f"It could not be judged: {reason[:300]}"
+        return "It could not be judged: what it returned has no way to the checks."
     if status is None:
         return "Its process was ended from within."
     if ended is not None:

@@ -1,15 +1,15 @@
-"""A box of bubblewrap for one submission: no network, no course tree, and limits on everything.
+"""A box of bubblewrap for student code: no network, no course tree, and limits on everything.
 
 Inside are the system's ``/usr``, the Python environment, ``course_utils`` and the runner, all
 read-only; a home and a ``/tmp`` of limited size in memory; and no other process. The box
-ends when the process that made it ends.
+ends when the process that made it ends. Each exercise has a room of its own in it, see
+:mod:`classroom.judging.rooms`.
 """
 
 from __future__ import annotations
 
 import contextlib
 import os
-import secrets
 import shutil
 import signal
 import socket
@@ -20,16 +20,22 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
-__all__ = ["Box", "Limits", "bubblewrap", "require_bubblewrap"]
+__all__ = ["Box", "Limits", "Usage", "bubblewrap", "cpu_of", "furniture", "require_bubblewrap"]
 
 INSIDE = (  # of classroom: the runner and its end of the bridge, nothing that judges
     *("__init__.py", "judging/__init__.py", "judging/box.py", "judging/processes.py"),
-    "judging/cells.py",
-    "judging/bridge",
+    *("judging/cells.py", "judging/rooms.py", "judging/bridge"),
 )
 ROOT = Path(__file__).resolve().parents[2]
 LIBRARY = "/box"
 HOME = "/home/student"
+RESTRICTION = Path("/proc/sys/kernel/apparmor_restrict_unprivileged_userns")
+CURE = r"""
+AppArmor (Ubuntu from 23.10 on) lets only programs with a profile make user namespaces. As root:
+  printf 'abi <abi/4.0>,\ninclude <tunables/global>\nprofile bwrap /usr/bin/bwrap %s{\n %s\n}\n' \
+    'flags=(unconfined) ' 'userns,' > /etc/apparmor.d/bwrap \
+    && apparmor_parser -r /etc/apparmor.d/bwrap
+"""
 ETC = ("ld.so.cache", "ld.so.conf", "ld.so.conf.d", "alternatives", "fonts", "localtime")
 
 
@@ -40,13 +46,13 @@ class Limits:
     Attributes
     ----------
     seconds
-        CPU time of one exercise; half as much again of wall time, and ten seconds.
+        CPU time of one exercise, of all its processes.
     memory_mib
-        Memory of all processes in the box together, MiB.
+        Memory of all processes of an exercise together, shared memory too, MiB.
     processes
         Processes and threads.
     file_mib
-        Size of one file; home and ``/tmp`` hold as much each, MiB.
+        Size of one file; home, ``/tmp`` and ``/dev/shm`` hold as much each, MiB.
     """
 
     seconds: float = 30.0
@@ -55,9 +61,19 @@ class Limits:
     file_mib: int = 64
 
     @property
+    def idle(self) -> float:
+        """Wall time in seconds in which nothing at all is computed."""
+        return self.seconds
+
+    @property
     def wall(self) -> float:
-        """Wall time of one exercise in seconds."""
-        return 1.5 * self.seconds + 10
+        """Wall time of one exercise in seconds: the last resort, on a machine that is busy."""
+        return 5 * self.seconds + 10
+
+    @property
+    def submission(self) -> float:
+        """CPU time of a whole submission in seconds."""
+        return 10 * self.seconds
 
 
 def bubblewrap() -> str | None:
@@ -78,8 +94,16 @@ def require_bubblewrap() -> None:
     if done.returncode:
         raise RuntimeError(
             "bubblewrap cannot make a box here (in a container it needs user namespaces, or "
-            f"root): {done.stderr.strip()[-300:]}"
+            f"root): {done.stderr.strip()[-300:]}{_cure()}"
         )
+
+
+def _cure() -> str:
+    """What to do where AppArmor keeps user namespaces from programs that it does not know."""
+    with contextlib.suppress(OSError):
+        if RESTRICTION.read_text().strip() == "1":
+            return CURE
+    return ""
 
 
 def _namespaces() -> list[str]:
@@ -144,12 +168,18 @@ def _command(limits: Limits, descriptor: int) -> list[str]:
     options += [*_parents(), *_binds()]  # once more: an environment below /tmp is seen all the same
     options += ["--remount-ro", "/dev", "--remount-ro", "/", "--chdir", HOME]
     options += ["--cap-drop", "ALL", "--clearenv"]
-    if os.geteuid() == 0:  # the runner gives them up when it becomes a nobody
-        options += ["--cap-add", "CAP_SETUID", "--cap-add", "CAP_SETGID"]
+    if os.geteuid() == 0:  # the template opens rooms with them; student code has none
+        for right in ("SETUID", "SETGID", "SYS_ADMIN", "KILL"):
+            options += ["--cap-add", f"CAP_{right}"]
     for key, value in environment(LIBRARY, HOME).items():
         options += ["--setenv", key, value]
-    user = str(200_000 + secrets.randbelow(500_000_000))  # its own: processes are counted by user
-    return [*options, "--", *_python(), str(descriptor), user]
+    return [*options, "--", *_python(), str(descriptor), "box"]
+
+
+def furniture() -> dict[str, list[str]]:
+    """Places that are empty in every room, and what must still be seen below them."""
+    hidden = [p for p in _places() if p.is_relative_to("/tmp")]
+    return {"places": ["/dev/shm", "/tmp", HOME], "keep": [str(p) for p in hidden]}
 
 
 def _python() -> list[str]:
@@ -175,6 +205,64 @@ def environment(library: str, home: str) -> dict[str, str]:
     }
 
 
+@dataclass(frozen=True)
+class Usage:
+    """Bytes in memory and seconds of CPU time of some processes."""
+
+    memory: int
+    seconds: float
+
+
+def _usage(top: int, boxed: bool) -> Usage:
+    """Add up what the forks of the template below process ``top`` use."""
+    children: dict[int, list[int]] = {}
+    times: dict[int, float] = {}
+    for entry in os.listdir("/proc"):
+        if entry.isdigit():
+            with contextlib.suppress(OSError, ValueError, IndexError):
+                words = Path("/proc", entry, "stat").read_text().rpartition(")")[2].split()
+                children.setdefault(int(words[1]), []).append(int(entry))
+                times[int(entry)] = sum(map(int, words[11:15])) / os.sysconf("SC_CLK_TCK")
+    # Below bubblewrap there is its own first process, then the template: forks are below that.
+    forks = [top]
+    for _ in range(3 if boxed else 1):
+        forks = [child for pid in forks for child in children.get(pid, [])]
+    memory, seconds, waiting = 0, 0.0, forks
+    while waiting:
+        pid = waiting.pop()
+        waiting += children.get(pid, [])
+        memory += _memory(pid)
+        seconds += times.get(pid, 0.0)
+    return Usage(memory, seconds)
+
+
+def cpu_of(pid: int) -> float:
+    """CPU seconds of one process so far; 0 when it has ended."""
+    with contextlib.suppress(OSError, ValueError, IndexError):
+        words = Path("/proc", str(pid), "stat").read_text().rpartition(")")[2].split()
+        return sum(map(int, words[11:15])) / os.sysconf("SC_CLK_TCK")
+    return 0.0
+
+
+def _memory(pid: int) -> int:
+    """Bytes of one process, with its share of what several use, and of files in memory."""
+    folder = Path("/proc", str(pid))
+    total = 0
+    with contextlib.suppress(OSError, ValueError, IndexError):
+        for number in os.listdir(folder / "fd"):  # memory that is open and need not be mapped
+            if os.readlink(folder / "fd" / number).startswith("/memfd:"):
+                total += os.stat(folder / "fd" / number).st_blocks * 512
+    with contextlib.suppress(OSError, ValueError, IndexError):
+        for line in (folder / "smaps_rollup").read_text().splitlines():
+            if line.startswith(("Pss_Anon:", "Pss_Shmem:")):
+                total += int(line.split()[1]) * 1024
+        return total
+    with contextlib.suppress(OSError, ValueError, IndexError):  # it is another user's
+        words = (folder / "statm").read_text().split()
+        total += (int(words[1]) - int(words[2])) * os.sysconf("SC_PAGE_SIZE")
+    return total
+
+
 class Box:
     """A running box; ``control`` is the socket to the runner inside.
 
@@ -188,7 +276,8 @@ class Box:
     """
 
     def __init__(self, limits: Limits, *, unsafe: bool = False) -> None:
-        self.limits, self.peak = limits, 0
+        self.limits, self.peak, self.boxed, self.cpu = limits, 0, not unsafe, 0.0
+        self.owner = os.getpid()
         self.control, other = socket.socketpair(socket.AF_UNIX, socket.SOCK_STREAM)
         self._home: tempfile.TemporaryDirectory[str] | None = None
         if unsafe:
@@ -215,29 +304,20 @@ class Box:
         assert self.process.stderr is not None
         return self.process.stderr.read().decode(errors="replace")[-1000:]
 
-    def memory(self) -> int:
-        """Bytes in memory of all processes in the box now; ``peak`` keeps the largest."""
-        children: dict[int, list[int]] = {}
-        for entry in os.listdir("/proc"):
-            if entry.isdigit():
-                with contextlib.suppress(OSError, ValueError, IndexError):
-                    stat = Path("/proc", entry, "stat").read_text()
-                    parent = int(stat.rpartition(")")[2].split()[1])
-                    children.setdefault(parent, []).append(int(entry))
-        total, waiting = 0, [self.process.pid]
-        while waiting:
-            pid = waiting.pop()
-            waiting += children.get(pid, [])
-            with contextlib.suppress(OSError, ValueError, IndexError):
-                fields = Path("/proc", str(pid), "statm").read_text().split()
-                private = int(fields[1]) - int(fields[2])  # what forks share counts once, roughly
-                total += private * os.sysconf("SC_PAGE_SIZE")
-        self.peak = max(self.peak, total)
-        return total
+    def alive(self) -> bool:
+        """Whether the box still runs; a fork of the process that made it may ask, too."""
+        if os.getpid() == self.owner:
+            return self.process.poll() is None
+        with contextlib.suppress(OSError, IndexError):
+            stat = Path("/proc", str(self.process.pid), "stat").read_text()
+            return stat.rpartition(")")[2].split()[0] not in "ZX"
+        return False
 
-    def too_large(self) -> bool:
-        """Whether the processes in the box hold more memory than they may."""
-        return self.memory() > self.limits.memory_mib * 2**20
+    def used(self) -> Usage:
+        """What the processes of the room use now; ``peak`` keeps the largest memory."""
+        found = _usage(self.process.pid, self.boxed)
+        self.peak = max(self.peak, found.memory)
+        return found
 
     def close(self) -> None:
         """End every process in the box."""
@@ -245,7 +325,7 @@ class Box:
         with contextlib.suppress(ProcessLookupError, PermissionError):
             os.killpg(self.process.pid, signal.SIGKILL)
         end = time.monotonic() + 10
-        while self.process.poll() is None and time.monotonic() < end:
+        while self.alive() and time.monotonic() < end:
             time.sleep(0.005)
         if self._home:
             with contextlib.suppress(OSError):

@@ -192,31 +192,70 @@ def _wrong(message: str, notebook: Mapping[str, Any]) -> dict[str, Any]:
     return {"status": "wrong", "points": 0, "message": "\n  ".join(filter(None, [message, told]))}
 
 
-def _execute(cell: str, label: str, namespace: dict[str, Any]) -> None:
-    exec(compile(cell, label, "exec"), namespace)
-
-
 def checked(
     exercise: Mapping[str, Any],
     namespace: dict[str, Any],
-    run: Callable[[str, str, dict[str, Any]], None] = _execute,
+    told: Callable[[str, BaseException], str] | None = None,
 ) -> dict[str, Any]:
-    """Run the check cells of an exercise, visible and hidden parts, and add up their points."""
+    """Run the check cells of an exercise and add up their points.
+
+    All visible parts run before the first hidden one, so that no message of theirs can hold what
+    an answer has seen there.
+
+    Parameters
+    ----------
+    told
+        Words for a failure in a hidden part, of the exercise's name and the exception; by default
+        those of the exception.
+    """
+    name, parts = exercise["name"], dict.fromkeys(exercise["checks"], ("right", ""))
+    halves = {key: _halves(cell) for key, cell in exercise["checks"].items()}
+    for hidden in (False, True):
+        for key, texts in halves.items():
+            if parts[key][0] == "right" and texts[hidden].strip():
+                words = told if hidden and told is not None else _words
+                parts[key] = _outcome(name, texts[hidden], f"<{key}>", namespace, words)
+    return merged(
+        {
+            key: {
+                "status": status,
+                "points": exercise["points"][key] if status == "right" else 0,
+                "message": message,
+            }
+            for key, (status, message) in parts.items()
+        }
+    )
+
+
+def _outcome(
+    name: str,
+    cell: str,
+    label: str,
+    namespace: dict[str, Any],
+    words: Callable[[str, BaseException], str],
+) -> tuple[str, str]:
     checks = importlib.import_module("course_utils.checks")  # at hand since the worker started
-    parts: dict[str, dict[str, Any]] = {}
-    for key, cell in exercise["checks"].items():
-        status, message = "right", ""
-        try:
-            run(cell, f"<{key}>", namespace)
-        except checks.NotAttempted as error:
-            status, message = "not attempted", str(error)
-        except checks.CheckFailed as error:
-            status, message = "wrong", str(error)
-        except BaseException as error:  # a name that is missing, an exit, a check that was broken
-            status, message = "wrong", f"{exercise['name']}: {type(error).__name__}: {error}"
-        points = exercise["points"][key] if status == "right" else 0
-        parts[key] = {"status": status, "points": points, "message": message}
-    return merged(parts)
+    try:
+        exec(compile(cell, label, "exec"), namespace)
+    except checks.NotAttempted as error:
+        return "not attempted", words(name, error)
+    except BaseException as error:  # a name that is missing, an exit, a check that was broken
+        return "wrong", words(name, error)
+    return "right", ""
+
+
+def _words(name: str, error: BaseException) -> str:
+    ours = isinstance(error, importlib.import_module("course_utils.checks").CheckFailed)
+    return str(error) if ours else f"{name}: {type(error).__name__}: {error}"
+
+
+def _halves(cell: str) -> tuple[str, str]:
+    """Part a check cell into what students see and the rest; line numbers stay."""
+    lines = cell.splitlines()
+    for number, line in enumerate(lines):
+        if line.startswith(("### BEGIN HIDDEN", "with checks.hidden(")):
+            return "\n".join(lines[:number]), "\n" * number + "\n".join(lines[number:])
+    return cell, ""
 
 
 def about_given(text: str, absent: Iterable[str]) -> str:

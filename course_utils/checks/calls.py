@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+import contextlib
 import copy
+import functools
 import inspect
 import os
 import sys
 from collections.abc import Callable, Mapping, Sequence
-from types import FrameType
+from types import CodeType, FrameType
 from typing import Any, NoReturn
 
 import numpy as np
 import torch
+import torch.nn.functional as F
+from torch.overrides import TorchFunctionMode
+from torch.utils._python_dispatch import TorchDispatchMode
 
 from course_utils.checks.core import CheckFailed, describe, fail, judging, raise_for
 
@@ -64,14 +69,36 @@ def refuse_ready_made(name: str) -> NoReturn:
     )
 
 
+# Operations that do the work of a function below its name.
+KERNELS = {
+    "scaled_dot_product_attention": ("_scaled_dot_product_", "_fused_sdp", "_flash_attention"),
+    "multi_head_attention_forward": ("_native_multi_head_attention", "_triton_multi_head"),
+}
+LONG_ENOUGH = 120  # bytes of code: two people write shorter functions alike
+
+
 class LibraryWatch:
-    """Note calls of ready-made functions by name, in torch and in this package only."""
+    """Note calls of ready-made functions, in torch and in this package only.
+
+    They are seen by the interpreter's profile, by torch's dispatch of its functions, and by its
+    dispatch of operations, whatever the overload and the name they were called by. A function of
+    this package is known by its code too, when its text was compiled again.
+    """
 
     def __init__(self, names: Sequence[str]) -> None:
         self.names = frozenset(names)
         self.hits: list[str] = []
         here = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
         self.roots = (os.path.dirname(os.path.abspath(torch.__file__)), here)
+        self.kernels = tuple(k for name in names for k in (name, *KERNELS.get(name, ())))
+        self.copies = _codes(self.names) if names else {}
+        self.modes = contextlib.ExitStack()
+
+    def note(self, name: str) -> None:
+        """Keep the name of a function or operation when it is forbidden; overloads count alike."""
+        base = name.split(".")[0]
+        if base in self.names or base.startswith(self.kernels):
+            self.hits.append(base)
 
     def __call__(self, frame: FrameType, event: str, arg: Any) -> None:
         if event == "c_call":
@@ -83,16 +110,65 @@ class LibraryWatch:
             name = code.co_qualname.split(".")[0]
             if name in self.names and code.co_filename.startswith(self.roots):
                 self.hits.append(name)
+            elif self.copies and _key(code) in self.copies:
+                self.hits.append(self.copies[_key(code)])
 
     def __enter__(self) -> LibraryWatch:
         if self.names:
             self.previous = sys.getprofile()
+            if any(hasattr(place, n) for place in (torch, F, torch.nn) for n in self.names):
+                self.modes.enter_context(_Functions(self))
+                self.modes.enter_context(_Operations(self))
             sys.setprofile(self)
         return self
 
     def __exit__(self, *_: object) -> None:
         if self.names:
             sys.setprofile(self.previous)
+            self.modes.close()
+
+
+class _Functions(TorchFunctionMode):
+    """Tell the watch every function of torch, also one that is called by an early reference."""
+
+    def __init__(self, watch: LibraryWatch) -> None:
+        super().__init__()
+        self.watch = watch
+
+    def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        self.watch.note(str(getattr(func, "__name__", "")))
+        return func(*args, **(kwargs or {}))
+
+
+class _Operations(TorchDispatchMode):
+    """Tell the watch every operation that torch carries out, also from scripts and overloads."""
+
+    def __init__(self, watch: LibraryWatch) -> None:
+        super().__init__()
+        self.watch = watch
+
+    def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        self.watch.note(str(getattr(func, "__name__", "")))
+        return func(*args, **(kwargs or {}))
+
+
+def _key(code: CodeType) -> tuple[Any, ...]:
+    return code.co_names, code.co_varnames, code.co_argcount
+
+
+@functools.cache
+def _codes(names: frozenset[str]) -> dict[tuple[Any, ...], str]:
+    """Functions of this package under these names, by their code."""
+    found: dict[tuple[Any, ...], str] = {}
+    for place, module in list(sys.modules.items()):
+        if not place.startswith("course_utils.") or place.startswith("course_utils.checks"):
+            continue
+        for name in names & vars(module).keys():
+            value = vars(module)[name]
+            parts = vars(value).values() if isinstance(value, type) else [value]
+            codes = [part.__code__ for part in parts if hasattr(part, "__code__")]
+            found |= {_key(code): name for code in codes if len(code.co_code) >= LONG_ENOUGH}
+    return found
 
 
 def snapshot(value: object) -> object:

@@ -32,6 +32,7 @@ __all__ = [
     "is_stub",
     "judging",
     "line_of",
+    "of_a_hidden_case",
     "raise_for",
     "require",
 ]
@@ -47,6 +48,8 @@ class CheckFailed(AssertionError):
     def _render_traceback_(self) -> list[str]:
         """Let IPython show the message alone, without a traceback."""
         return str(self).splitlines()
+
+    seen, hint = "", ""  # see :func:`fail`
 
 
 class NotAttempted(CheckFailed):
@@ -97,7 +100,30 @@ def fail(seen: str, hint: str | None = None) -> NoReturn:
     lines = [title + "."] + [f"  {line}" for line in seen.splitlines()]
     tail = [f"  It looks like this: {hint}"] if hint else []
     lines = lines[: MAX_LINES - len(tail)] + tail
-    raise CheckFailed("\n".join(clip(line) for line in lines)) from None
+    error = CheckFailed("\n".join(clip(line) for line in lines))
+    error.seen, error.hint = seen, hint or ""
+    raise error from None
+
+
+# What a failure in a hidden case may say: its kind, known by the first words, and nothing else.
+KINDS = {
+    "It raised": "It raised an error.",
+    "It calls": "It calls a ready-made function that this exercise forbids.",
+    "The input": "It changed an input.",
+    "No gradient": "No gradient flows back.",
+    "The gradient": "The gradient is not what it should be.",
+}
+
+
+def of_a_hidden_case(name: str, error: BaseException) -> str:
+    """Say what kind of failure a hidden case met, in words that no answer can choose."""
+    if isinstance(error, NotAttempted):
+        return f"{name}: not attempted in a further case."
+    lines = [f"{name}: not right yet in a further case."]
+    if isinstance(error, CheckFailed):
+        lines += [f"  {text}" for begin, text in KINDS.items() if error.seen.startswith(begin)]
+        lines += [f"  It looks like this: {clip(error.hint)}"] if error.hint else []
+    return "\n".join(lines)
 
 
 def require(condition: bool, seen: str, hint: str | None = None) -> None:

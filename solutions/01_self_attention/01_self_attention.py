@@ -1765,7 +1765,8 @@ display(pd.DataFrame(chances.round(2), index=own, columns=CLASS_NAMES))
 # - in nats (natural logarithm), summed over the last dimension, any number of leading dimensions;
 # - a weight of exactly 0 contributes 0, and a row of zeros has entropy 0;
 # - rows are taken as they are: do not renormalise them. The dtype is kept (bfloat16 too);
-# - values are checked to 1e-5, so an epsilon of 1e-9 goes unseen, and one of 1e-6 does not. Gradients are not checked.
+# - values are checked to 1e-5, so an epsilon of 1e-9 goes unseen, and one of 1e-6 does not. NumPy will do;
+#   an answer that keeps torch's gradient must give the right one.
 
 
 # %% nbgrader={"grade": false, "grade_id": "attention_entropy", "locked": false, "schema_version": 3, "solution": true, "task": false}

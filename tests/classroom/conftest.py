@@ -15,7 +15,7 @@ from classroom.judging.sandbox import require_bubblewrap
 
 ROOT = Path(__file__).resolve().parents[2]
 NAME = "01_self_attention"
-BOXED = {"test_class.py", "test_hostile.py", "test_sandbox.py", "test_submission.py"}
+BOXED = {"test_class.py", "test_hostile.py", "test_judge.py", "test_sandbox.py"}
 
 
 def pytest_collection_modifyitems(items):

@@ -2,17 +2,19 @@
 
 ``python tests/classroom/honest.py --count 60 --exercises 3``: each submission combines right
 answers of all styles with cells as students add them, and is judged on that many exercises, drawn
-at random, in a box of its own.
+at random; around the answers stand magics, quick tests that fail, and lines that read given cells.
 """
 
 import argparse
 import random
 import sys
 import time
+from pathlib import Path
 
-from test_submission import NAME, ROOT, SOURCE, honest_notebooks
+sys.path[:0] = [str(Path(__file__).parent), str(Path(__file__).parent / "judging")]
+from test_judge import NAME, ROOT, SOURCE, honest_notebooks  # noqa: E402
 
-from classroom.judging.judge import Judge
+from classroom.judging.judge import Judge  # noqa: E402
 
 
 def main():

@@ -40,6 +40,8 @@ def rebuild(mro: list[str], text: str, bare: bool) -> BaseException:
             base = found
             break
     body = {"__str__": lambda self: text, "__module__": "builtins", "__init__": _no_init}
+    if issubclass(base, BaseExceptionGroup):  # which cannot be made without its parts
+        base = Exception
     kind: Any = type(str(mro[0])[:80] if mro else "Exception", (base,), body)
     error: BaseException = kind.__new__(kind)
     error.args = () if bare else (text,)

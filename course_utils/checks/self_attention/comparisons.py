@@ -13,7 +13,7 @@ from torch import Tensor
 
 from course_utils.checks.calls import call
 from course_utils.checks.compare import same
-from course_utils.checks.core import fail, require
+from course_utils.checks.core import CheckFailed, fail, require
 from course_utils.checks.tensors import draw, gradients, options
 
 __all__ = [
@@ -23,6 +23,7 @@ __all__ = [
     "compare_attention",
     "compare_attention_gradients",
     "compare_entropy",
+    "compare_entropy_gradient",
     "compare_pooling",
     "kind_of",
     "pair",
@@ -284,6 +285,18 @@ def compare_pooling(answer: Callable[..., Any], x: Tensor, is_token: Tensor) -> 
 def _mean(x: Tensor, keep: Tensor) -> Tensor:
     keep = keep[..., None].to(x.dtype)
     return (x * keep).sum(1) / keep.sum(1).clamp(min=1)
+
+
+def compare_entropy_gradient(answer: Callable[..., Any], weights: Tensor) -> None:
+    """Compare the gradient with -(ln w + 1), where the answer keeps torch's graph at all."""
+    leaf = weights.clone().requires_grad_()
+    try:
+        got = call(answer, leaf)
+    except CheckFailed:  # NumPy refuses a tensor that wants a gradient; its values count
+        return
+    if isinstance(got, Tensor) and got.requires_grad:
+        found = gradients(got.sum(), [leaf], "the entropy")[0]
+        same(found, -(weights.log() + 1), "the gradient of the weights", rtol=1e-3, atol=1e-5)
 
 
 def compare_entropy(answer: Callable[..., Any], weights: Tensor) -> None:

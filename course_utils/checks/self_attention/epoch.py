@@ -70,8 +70,8 @@ class Stream:
         return "an iterable"
 
     def __iter__(self) -> Iterator[Batch]:
-        self.reads += 1
-        return iter(self.batches)
+        self.reads += 1  # with the first batch: progress bars ask for an iterator and leave it
+        yield from self.batches
 
 
 class watched_loss:

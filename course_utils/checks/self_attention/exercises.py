@@ -24,6 +24,7 @@ from course_utils.checks.self_attention.comparisons import (
     compare_attention,
     compare_attention_gradients,
     compare_entropy,
+    compare_entropy_gradient,
     compare_pooling,
     pair,
 )
@@ -262,6 +263,7 @@ def attention_entropy(answer: Callable[..., Any]) -> str:
     for dtype in (torch.float32, torch.float64):
         weights = draw(2, 3, 4, 4, seed=71, dtype=dtype).softmax(-1)
         compare_entropy(answer, weights)
+        compare_entropy_gradient(answer, weights)
         compare_entropy(answer, weights[0, 0])
         weights[0, 0, 1] = torch.tensor([1.0, 0.0, 0.0, 0.0])
         weights[1, 2, 3] = torch.tensor([0.5, 0.5, 0.0, 0.0])

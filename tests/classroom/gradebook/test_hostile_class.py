@@ -330,3 +330,18 @@ def test_any_terminal_shows_any_name(tmp_path, encoding):
     assert done.returncode == 0, done.stderr
     shown = "Łukasz" if encoding == "utf-8" else "\\u0141ukasz"
     assert f"nothing of {shown} can be graded" in done.stdout.decode(encoding)
+
+
+def test_nothing_waits_for_a_person_where_nothing_could_be_read(tmp_path):
+    release = nbformat.reads(RELEASE.decode(), as_version=4)
+    release.metadata["canned"] = {"outcomes": None}
+    put(tmp_path, "ann", NAME, release)
+    put(tmp_path, "eve", NAME, None, reason="The file is empty.")
+    autograde(ROOT, tmp_path, NAME, workers=1, progress=False, make_judge=CannedJudge)
+    page = class_report(ROOT, tmp_path, NAME).read_text("utf-8")
+    assert "<b>0</b> written answers to grade" in page
+    export(ROOT, tmp_path, NAME)
+    with (tmp_path / "grades_course.csv").open(encoding="utf-8", newline="") as file:
+        rows = {row["student_id"]: row for row in csv.DictReader(file)}
+    assert {r["written_answers_to_grade"] for r in rows.values()} == {"0"}
+    assert rows["eve"]["course_percent"] == ""

@@ -162,3 +162,22 @@ def test_nothing_graded_is_said(tmp_path):
     put(tmp_path, "ann", NAME, None, reason="The file is empty.")
     with pytest.raises(FileNotFoundError, match="run `autograde` first"):
         class_report(ROOT, tmp_path, NAME)
+
+
+def test_an_interrupted_run_says_how_many_have_no_result():
+    page = Page(render(NAME, some(), {}, ["gil", "hal"]))
+    assert "8 submissions" in page.text
+    assert "2 without a result yet" in page.text
+    assert "2 of 8 submissions have no result yet" in page.text
+    assert "gil , hal" in page.text
+    assert "without a result" not in Page(render(NAME, some(), {})).text
+
+
+def test_repairs_are_told_once_for_all_exercises():
+    one, two = of("ann"), of("bob")
+    one["repairs"] = [f"The cell of {NAMES[0]} was missing: the empty one is back."]
+    two["repairs"] = [
+        f"The cell of {NAMES[1]} was missing: the empty one is back. (so too: {NAMES[2]})"
+    ]
+    page = Page(render(NAME, [one, two], {}))
+    assert page.text.count("was missing: the empty one is back") == 1

@@ -101,6 +101,8 @@ NAMES = {
     "student.ipynb": "student",
     "student_01_self_attention.ipynb": "student",
     "01_self_attention/student/work.ipynb": "student",
+    "in/student/x.ipynb": "student",
+    "In-ho Kim/x.ipynb": "In-ho_Kim",
     "39786-640693 - Ann Lee - Oct 10, 2025 1022 AM/x.ipynb": "Ann_Lee",
     "Quiz 1/39786-640693 - Ann Lee - 05 March 2026 612 PM/x.ipynb": "Ann_Lee",
     "39786-640693 - Ann Lee - Oct 10, 2025 1022 AM - x.ipynb": "Ann_Lee",

@@ -50,6 +50,13 @@ def raises(kind):
     raise kind("the width 3 is odd")
 
 
+@pytest.fixture(scope="module", autouse=True)
+def first_gradient():
+    """The first gradient imports much of torch, which takes seconds on a busy machine."""
+    x = torch.ones(2, requires_grad=True)
+    torch.autograd.grad([x * 2], [x], [torch.ones(2)])
+
+
 @pytest.fixture
 def peer():
     mine, theirs = socket.socketpair()

@@ -17,6 +17,7 @@ import pytest
 from conftest import ROOT
 
 from classroom.judging.judge import Judge
+from classroom.judging.syscalls import compiled
 
 TARGET, BYSTANDER = "masked_mean_pool", "attention_entropy"
 WRONG = "def masked_mean_pool(x, is_token):\n    return x.mean(1)\n"
@@ -495,6 +496,8 @@ def test_emptied_and_replaced_check_cells_change_nothing(judge):
 
 READY_MADE = {
     "reference_saved_early": "ready = torch._C._nn.scaled_dot_product_attention",
+    "overload": "def ready(q, k, v, attn_mask=None, scale=None):\n    return torch.ops.aten.scaled_dot_product_attention.default(q, k, v, attn_mask, 0.0, False, scale=scale)",
+    "kernel_below_it": "def ready(q, k, v, attn_mask=None, scale=None):\n    return torch.ops.aten._scaled_dot_product_attention_math(q, k, v, attn_mask, scale=scale)[0]",
     "profile_switched_off": "import sys\nready = F.scaled_dot_product_attention\nsys.setprofile(None)",
     "under_another_name": "def ready(*a, **k): sys.setprofile(None); return F.scaled_dot_product_attention(*a, **k)\nimport sys",
 }
@@ -514,6 +517,126 @@ def scaled_dot_product_attention(query, key, value, attn_mask=None, scale=None):
     result = submit(judge, answer, exercise=exercise, only=(exercise,))
     assert not unearned(result, exercise)
     assert "ready-made" in result["exercises"][exercise]["message"]
+
+
+COPIED = """
+import course_utils.layers as library, inspect
+space = {"__name__": "__main__"}
+exec(compile(inspect.getsource(library), "<mine>", "exec"), space)
+Inner = space["MultiHeadAttention"]
+class MultiHeadSelfAttention(nn.Module):
+    def __init__(self, d_model, num_heads, dropout=0.0):
+        super().__init__()
+        self.inner = Inner(d_model, num_heads, dropout=dropout)
+    def forward(self, x, attn_mask=None):
+        return self.inner(x, attn_mask=attn_mask, need_weights=True)
+"""
+
+
+def test_the_library_compiled_again_is_known(judge):
+    exercise = "MultiHeadSelfAttention"
+    result = submit(judge, COPIED, exercise=exercise, only=(exercise,))
+    assert not unearned(result, exercise)
+    assert "ready-made" in result["exercises"][exercise]["message"]
+
+
+# --- what is told --------------------------------------------------------------------------------
+
+
+def test_a_hidden_case_tells_no_word_of_the_answer(judge):
+    answer = """
+def masked_mean_pool(x, is_token):
+    keep = is_token[..., None].to(x.dtype)
+    right = (x * keep).sum(1) / keep.sum(1).clamp(min=1)
+    if x.shape[1:] not in ((5, 4),): raise RuntimeError("SEEN " + str(x.flatten()[:4]))
+    return right
+"""
+    message = submit(judge, answer)["exercises"][TARGET]["message"]
+    if "further case" in message:
+        assert "SEEN" not in message
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        "ExceptionGroup('several', [ValueError(1)])",
+        "BaseExceptionGroup('several', [SystemExit(1)])",
+        "UnicodeDecodeError('utf-8', b'x', 0, 1, 'no')",
+        "ValueError('half \\udcff\\ud800 here')",
+        "type('Odd', (Exception,), {'args': property(lambda s: 1 / 0)})()",
+        "type('Odd', (Exception,), {'__str__': lambda s: 1 / 0})()",
+    ],
+)
+def test_any_exception_is_wrong_and_can_be_written_down(judge, error):
+    result = submit(judge, f"def masked_mean_pool(x, is_token): raise {error}")
+    assert result["status"] == "graded"
+    assert result["exercises"][TARGET]["status"] == "wrong"
+    json.dumps(result, ensure_ascii=False).encode("utf-8")
+
+
+# --- rooms ---------------------------------------------------------------------------------------
+
+LEFT = """
+import ctypes, os
+libc = ctypes.CDLL(None, use_errno=True)
+for base in ("/tmp", "/dev/shm", os.path.expanduser("~")):
+    os.mkdir(base + "/.keep"); os.chmod(base + "/.keep", 0)
+libc.shmget(0x5151, 4096, 0o1666); libc.msgget(0x5152, 0o1666)
+libc.syscall(248, b"user", b"adv", b"text", 4, -4)
+"""
+
+
+def test_nothing_is_left_for_the_next_exercise(judge):
+    name = "masked_mean_pool"
+    first = judge.source.exercises["scaled_dot_product_attention"].answer + LEFT
+    look = """
+import ctypes, os
+libc = ctypes.CDLL(None, use_errno=True)
+def look():
+    found = [b for b in ("/tmp", "/dev/shm", os.path.expanduser("~")) if os.path.exists(b + "/.keep")]
+    found += ["shm"] if libc.shmget(0x5151, 4096, 0o666) >= 0 else []
+    found += ["queue"] if libc.msgget(0x5152, 0o666) >= 0 else []
+    found += ["key"] if libc.syscall(249, b"user", b"adv", None, -4) >= 0 else []
+    return found or "nothing"
+"""
+    notebook = copy.deepcopy(judge.source.notebook)
+    result = judge.judge_cells(filled(notebook, {"f1_scores": first_only(first)}), ["f1_scores"])
+    assert result["status"] == "graded"
+    assert said(submit(judge, look + TELL, only=(name,))).startswith("nothing")
+
+
+def first_only(text):
+    return text.replace("def scaled_dot_product_attention", "def f1_scores", 1)
+
+
+def filled(notebook, answers):
+    for cell in notebook.cells:
+        key = cell.metadata.get("nbgrader", {}).get("grade_id")
+        cell.source = answers.get(key, cell.source)
+    return notebook
+
+
+REFUSED = {
+    "unshare": "libc.unshare(0x10000000)",
+    "mount": "libc.mount(b'none', b'/tmp', b'tmpfs', 0, None)",
+    "keyctl": "libc.syscall(250, 0, -3, 0)",
+    "ptrace": "libc.ptrace(0, 0, 0, 0)",
+    "memfd": "libc.memfd_create(b'x', 0)",
+    "shmget": "libc.shmget(0, 4096, 0o1666)",
+    "clone": "libc.syscall(56, 0x10000000 | 17, 0, 0, 0, 0)",
+}
+
+
+@pytest.mark.skipif(compiled() is None, reason="no libseccomp here")
+def test_system_calls_are_refused(judge):
+    calls = ", ".join(f"({name!r}, {call})" for name, call in REFUSED.items())
+    look = f"""
+import ctypes
+libc = ctypes.CDLL(None, use_errno=True)
+def look():
+    return [name for name, result in [{calls}] if result != -1] or "nothing"
+"""
+    assert said(submit(judge, look + TELL)).startswith("nothing")
 
 
 def test_one_crash_at_the_top_costs_its_own_exercise_alone(judge):

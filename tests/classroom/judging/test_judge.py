@@ -173,22 +173,46 @@ def test_own_cells_and_helpers_are_used(judge):
     assert result["exercises"]["masked_mean_pool"]["points"] == 3
 
 
+OWN = [  # cells of their own, as students write them in Jupyter
+    "torch.manual_seed(3)\nx = torch.randn(2, 3)\nprint(x)",
+    "torch.set_default_dtype(torch.float32)\nnp.random.seed(0)",
+    "import warnings\nwarnings.filterwarnings('ignore')\nplt.plot([1, 2]); plt.show()",
+    "assert 1 == 2, 'a cell that fails'",
+    "torch.set_grad_enabled(False)\nF = torch.nn.functional",
+    "device = torch.device('cpu')\nB, T, D = 2, 5, 8\n%timeit 1 + 1",
+    "def show(x): display(x)\nscaled_dot_product_attention = None",
+    "print('checks passed' * 100)\nfor i in range(3): checks",
+    "files = !ls\n!pip install -q einops\n%config InlineBackend.figure_format = 'retina'",
+    "%load_ext autoreload\n%autoreload 2\nif True:\n    %matplotlib inline",
+    "%%writefile my_helpers.py\ndef twice(x):\n    return 2 * x",
+    "import asyncio\nawait asyncio.sleep(0)\nfrom tqdm.auto import tqdm",
+    "length = len(train_notes.lengths)\nD_MODEL, VOCABULARY[:3]",
+    "get_ipython().run_line_magic('timeit', '1 + 1')\ndisplay(torch.eye(2))",
+    "%%bash\nls -l",
+    "from google.colab import drive\ndrive.mount('/content/drive')",
+]
+AROUND = [  # what stands before and after an answer in its own cell
+    ("", ""),
+    ("%%time\n", ""),
+    ("", "\nassert False, 'a test of mine'"),
+    ("", "\ndisplay(train_notes)"),
+    ("%%capture out\n", ""),
+    ("notes = train_notes.token_ids[:2]\n", "\nprint(notes.shape)"),
+    ("%matplotlib inline\nfound = !ls\n", "\nplt.imshow(torch.eye(3)); plt.show()"),
+    ("", "\n%timeit -n 2 1 + 1\nget_ipython().system('ls')"),
+    ("SEED, D_MODEL\n", "\nawait asyncio.sleep(0)"),
+]
+
+
 def honest_notebooks(count):
-    """Notebooks of right answers in all styles, with own cells as students write them."""
+    """Notebooks of right answers in all styles and of Jupyter's habits, with own cells."""
     pick = random.Random(20)
-    own = [
-        "torch.manual_seed(3)\nx = torch.randn(2, 3)\nprint(x)",
-        "torch.set_default_dtype(torch.float32)\nnp.random.seed(0)",
-        "import warnings\nwarnings.filterwarnings('ignore')\nplt.plot([1, 2]); plt.show()",
-        "assert 1 == 2, 'a cell that fails'",
-        "torch.set_grad_enabled(False)\nF = torch.nn.functional",
-        "device = torch.device('cpu')\nB, T, D = 2, 5, 8\n%timeit 1 + 1",
-        "def show(x): display(x)\nscaled_dot_product_attention = None",
-        "print('checks passed' * 100)\nfor i in range(3): checks",
-    ]
     for number in range(count):
         answers = {e: pick.choice(right(e)).read_text("utf-8") for e in SOURCE.exercises}
-        yield filled(answers, [own[number % len(own)]])
+        for place, (name, text) in enumerate(answers.items()):
+            before, after = AROUND[(number + place) % len(AROUND)]
+            answers[name] = before + text + after
+        yield filled(answers, [OWN[number % len(OWN)]])
 
 
 @pytest.mark.slow
@@ -211,5 +235,8 @@ def test_both_doors_agree(judge, exercise):
         got = judge.judge_cells(filled({exercise: path.read_text("utf-8")}), [exercise])
         assert got["status"] == "graded", got["reason"]
         found = got["exercises"][exercise]
-        keys = ("status", "points", "max_points", "message")
+        keys = ["status", "points", "max_points", "message"]
+        if "in a further case" in want["message"]:  # of a hidden case the judge says the kind alone
+            assert "in a further case" in found["message"]
+            keys.remove("message")
         assert {k: found[k] for k in keys} == {k: want[k] for k in keys}, path.name
