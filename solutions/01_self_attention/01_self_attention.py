@@ -1707,6 +1707,9 @@ alone = [healed["encoder, audible and loud"], healed["encoder, drowned and quiet
 outcome = dict(zip([(True, False), (False, True), (True, True)], cause_guess.options, strict=False))
 cause_guess.reveal(outcome.get(tuple(alone), cause_guess.options[3]))
 
+# %% [markdown]
+# *Left: accuracy on notes of both kinds in the four runs; the scale begins at guessing. Right: what dividing the scores of the first block does to the loud run.*
+
 # %%
 for name, run_name, control in (
     ("audible_position", "encoder", "encoder, drowned and quiet"),
@@ -1718,8 +1721,6 @@ for name, run_name, control in (
     claims.claim("01_self_attention", name, both_kinds[run_name], control=both_kinds[control])
 
 # %% [markdown]
-# *Left: accuracy on notes of both kinds in the four runs; the scale begins at guessing. Right: what dividing the scores of the first block does to the loud run.*
-#
 # Neither alone moves the model far from guessing; both together heal it. And the fifth run says that of all that *loud* changes, the scores are what matters: divided, they heal
 # the loud encoder nearly as well. So:
 #
@@ -2048,6 +2049,9 @@ plots.mark_guess(ax, winner_guess, axis="y")
 plt.show()
 winner_guess.reveal(max(winner_guess.options, key=lambda name: RESULTS[name]["both_kinds"]))
 
+# %% [markdown]
+# *The table, and the accuracy of five readers on notes of both kinds.*
+
 # %%
 rule, best = RESULTS["rule (whole clause)"], RESULTS["encoder"]
 for name, value in {
@@ -2062,8 +2066,6 @@ for name, value in {
     claims.claim("01_self_attention", name, value)
 
 # %% [markdown]
-# *The table, and the accuracy of five readers on notes of both kinds.*
-#
 # What this says, and what it does not:
 #
 # - **The winner is a rule.** It makes no mistake, has no parameters and costs nothing to train. These notes were written by a grammar, and whoever knows the grammar
@@ -2274,6 +2276,9 @@ plots.mark_guess(ax, long_guess, axis="x")
 plt.show()
 long_guess.reveal(max(twice, key=lambda kind: twice[kind]))
 
+# %% [markdown]
+# *Accuracy on notes of both kinds for the four codes of position, on notes as in training and on notes twice as long. The axis starts at 0.4.*
+
 # %%
 claims.claim("01_self_attention", "rotary_on_long", twice["rotary"], control=twice["sinusoidal"])
 claims.claim(
@@ -2283,8 +2288,6 @@ for kind in ("sinusoidal", "ALiBi", "none"):
     claims.claim("01_self_attention", f"{kind.lower()}_on_long", twice[kind])
 
 # %% [markdown]
-# *Accuracy on notes of both kinds for the four codes of position, on notes as in training and on notes twice as long. The axis starts at 0.4.*
-#
 # Without positions the encoder is a bag again. The two codes of **distance**, rotary and ALiBi, win twice. They learn the same task better, because what decides here is *how many words before or after* a
 # finding its cue stands, and that is just what their scores see; from sums of sines it has to be worked out. And they carry over to longer notes, where the sinusoidal code shows the
 # model places that it has never met, and it falls to a bag's accuracy. Only the code of position differs between the four runs. Most language models of today rotate.
