@@ -91,6 +91,9 @@ print(f"{len(films)} films, {len(set(REPORTS))} different reports; the first: {R
 # and the same from texts to images. The *temperature* $\tau$ says how sharp the choice is. At
 # $\tau = 0.001$ the exponent reaches 1000, and $e^{1000}$ is not a number a computer has.
 #
+# **Two rules of every exercise**: what your code is given stays as it was (work on copies, never in place
+# on an argument), and results keep the dtype of the first tensor, unless the box says otherwise.
+#
 # > **Exercise `info_nce`** · 6 points · 15 minutes · difficulty 2 of 5
 #
 # Build `info_nce(image_emb, text_emb, temperature=0.07)`:
@@ -101,7 +104,7 @@ print(f"{len(films)} films, {len(set(REPORTS))} different reports; the first: {R
 #   over *texts*, averaged over the N images, in nats (natural logarithms); `total` is the mean of the two directions;
 # - gradients reach both inputs, and everything stays finite at temperature 0.001 in single
 #   precision; one pair alone (N = 1) has nothing to choose from and loss 0;
-# - `F.cross_entropy` and `torch.logsumexp` are allowed. Keep the dtype of the input.
+# - `F.cross_entropy` and `torch.logsumexp` are allowed. All three losses keep the dtype of the input, bfloat16 too.
 
 
 # %% nbgrader={"grade": false, "grade_id": "info_nce", "locked": false, "schema_version": 3, "solution": true, "task": false}
@@ -227,9 +230,10 @@ print(
 #
 # Build `retrieval_recall(similarity, k)`:
 #
-# - `similarity` is `(N, N)`, an array or a tensor of floats or integers; rows are images, columns
-#   are texts, the right match lies on the diagonal;
-# - a pair counts when **fewer than k other candidates score at least as high** as the match;
+# - `similarity` is `(N, N)`, an array or a tensor of floats or integers (a tensor may require grad);
+#   rows are images, columns are texts, the right match lies on the diagonal;
+# - a pair counts when **fewer than k other candidates score at least as high** as the match; compare
+#   exactly: a score that is lower by a hair is lower;
 # - return `(image_to_text, text_to_image)`, two Python floats between 0 and 1: the first searches
 #   along each row, the second down each column; k ≥ N gives 1.0.
 
@@ -241,6 +245,8 @@ def retrieval_recall(similarity: np.ndarray | torch.Tensor, k: int) -> tuple[flo
     Shapes: similarity (N, N), rows images, columns texts -> two Python floats.
     """
     ### BEGIN SOLUTION
+    if isinstance(similarity, torch.Tensor):
+        similarity = similarity.detach().cpu().numpy()
     table = np.asarray(similarity)
     match = np.diag(table)
     # the match itself is one of those that score at least as high as it: take it off
@@ -274,6 +280,13 @@ with checks.hidden("retrieval_recall"):
                 judge.assert_recall(retrieval_recall, table, k, want)
                 judge.assert_recall(retrieval_recall, torch.from_numpy(table), k, want)
                 judge.assert_recall(retrieval_recall, np.float32(table).T.copy().T, k, want)
+    near = 0.7 + np.zeros((7, 7))
+    near[np.diag_indices(7)] += 1e-9
+    judge.assert_recall(retrieval_recall, near, 1, (1.0, 1.0))
+    judge.assert_recall(retrieval_recall, torch.from_numpy(-near).requires_grad_(), 6, (0.0, 0.0))
+    small = rng.integers(0, 4, (9, 9)).astype(np.uint8)
+    for k in (1, 3, 8):
+        judge.assert_recall(retrieval_recall, small, k, _recall_by_counting(small, k))
     close = np.full((6, 6), 1.0, dtype=np.float32)
     close[np.diag_indices(6)] += np.float32(1e-5)  # a tie is a tie, close is not
     judge.assert_recall(retrieval_recall, close, 1, (1.0, 1.0))
@@ -394,10 +407,10 @@ plt.show()
 #
 # - `signal` is a NumPy array `(..., T)` of floats or integers with time on the last axis; the result
 #   is a NumPy array of the same shape, in the input's dtype when that is floating;
-# - remove the straight line through each lead, then apply a Butterworth band-pass of order 4 from
-#   `low` to `high` Hz as second-order sections, forwards and backwards;
+# - remove the straight line through each lead, then apply a Butterworth band-pass of order 4 (`N=4` in
+#   `scipy.signal.butter`) from `low` to `high` Hz as second-order sections, forwards and backwards;
 # - then give each lead mean 0 and standard deviation 1 (divide by N, not N - 1);
-# - a lead is *flat* when its range is at most $10^{-9}$ of its largest absolute value. A flat lead
+# - a lead is *flat* when its range is at most $10^{-9}$ of its own largest absolute value. A flat lead
 #   gives exact zeros, also when its neighbours are alive;
 # - you may rely on 0 < low < high < sampling_rate / 2 and T ≥ sampling_rate; 2000 Hz has to work.
 
@@ -431,6 +444,8 @@ with checks.hidden("preprocess_ecg"):
     rng = np.random.default_rng(41)
     for rate in (128.0, 360.0, 500, 1000.0, 2000.0):
         judge.assert_filter(preprocess_ecg, rate, seconds=10.0)
+    for rate, low, high in ((360.0, 0.7, 60.0), (500.0, 0.5, 30.0), (2000.0, 0.5, 40.0)):
+        judge.assert_butterworth(preprocess_ecg, rate, low, high, seed=44)
     for low, high in ((2.0, 20.0), (5.0, 15.0), (8.0, 30.0)):
         judge.assert_band(preprocess_ecg, 250.0, low, high)
     for rate, seed in ((125.0, 42), (360.0, 43)):
@@ -449,6 +464,13 @@ with checks.hidden("preprocess_ecg"):
     whisper = 1000 + 4e-7 * short[1, 0] / np.ptp(short[1, 0])
     leads = np.stack([short[0, 0], np.full(250, -0.1), whisper])
     judge.assert_scaled(preprocess_ecg, leads[None], 250.0, 1, 2)
+    judge.assert_scaled(preprocess_ecg, -leads, 250.0, 1, 2)
+    for offset in (1e7, -1e8):  # ranges of 4e-7 and 4e-8 of the largest value: alive
+        judge.assert_scaled(preprocess_ecg, offset + short[2], 250.0)
+    judge.assert_scaled(preprocess_ecg, np.stack([1e12 * short[0, 0], short[1, 0]]), 250.0)
+    wide = np.rint(30000 * np.sin(np.arange(1500) / 7)).astype(np.int16)
+    judge.assert_scaled(preprocess_ecg, wide, 250.0)
+    judge.assert_scaled(preprocess_ecg, (wide.astype(np.int32) + 30000).astype(np.uint16), 250.0)
     judge.assert_scaled(preprocess_ecg, np.full(250, 0.7, dtype=np.float32), 250.0, 0)
     judge.assert_scaled(preprocess_ecg, np.zeros((2, 300), dtype=np.int16), 250.0, 0, 1)
     judge.assert_scaled(preprocess_ecg, rng.integers(0, 4096, (2, 700)).astype(np.int16), 250.0)
@@ -525,8 +547,10 @@ plt.show()
 #   one. In an inverted lead, R is the main *downward* deflection;
 # - at 30, 75, 150 and 200 beats per minute, upright, inverted, with wander (0.8 of R) and with noise
 #   (white 0.1 of R, mains 0.1, T waves up to half of R), at least 95 % of the beats have to be found
-#   and 95 % of what is found have to be beats, within **50 ms**, with a median offset within 15 ms.
-#   Beats within 200 ms of either end are not scored; ectopic beats and fibrillation are not graded;
+#   and 95 % of what is found have to be beats, within **50 ms**, with a median offset within 15 ms: in
+#   each condition, and at each rate too (where one missed or false beat is forgiven);
+# - a pause (a beat left out, or one of a third of the height) costs no other beat;
+# - beats within 200 ms of either end are not scored; ectopic beats and fibrillation are not graded;
 # - your `preprocess_ecg` may be used; a ready-made detector may not (`scipy.signal.find_peaks` is fine).
 #
 # The stub gives you `block_threshold`: a height that follows the record, from the largest energy in
@@ -624,6 +648,16 @@ with checks.hidden("detect_r_peaks"):
     x, beats = _drawn_otherwise(150, 125.0, 3, "upright")
     drawn.append(("125 Hz", 150, judge.as_record(x, beats, 125.0)))
     judge.assert_detector(detect_r_peaks, drawn)
+    x, beats = _drawn_otherwise(75, 360.0, 77, "upright")
+    for scale, offset in ((1.0, 2e6), (1e-3, 0.0), (1e-6, -0.04), (-2e3, 3e4)):
+        judge.assert_same_beats(detect_r_peaks, x, scale, offset, 360.0)
+    for kind in (np.int16, np.uint16, np.float32):
+        judge.assert_same_beats(detect_r_peaks, x, 200.0, 1500.0, 360.0, kind)
+    for height in (0.0, 0.3):
+        judge.assert_pause(detect_r_peaks, 250.0, height, at=10)
+        judge.assert_pause(detect_r_peaks, 360.0, height, at=6, interval_s=1.1)
+    for nothing in (np.zeros(1250), np.full(2000, -7), np.full(3000, 2e6, dtype=np.float32)):
+        judge.assert_no_beats(detect_r_peaks, nothing, 250.0)
 ### END HIDDEN TESTS
 
 # %% [markdown]
@@ -752,7 +786,8 @@ plt.show()
 #
 # Build `heart_rate_features(r_peaks, sampling_rate)`:
 #
-# - `r_peaks` is a NumPy array of ascending sample indices, integer or floating;
+# - `r_peaks` is a NumPy array of ascending sample indices, integer (small types too, as `int16`) or floating with
+#   fractions; `sampling_rate` need not be a whole number;
 # - return a dict of Python floats, from RR in **milliseconds**: `mean_hr` = 60000 / mean(RR) in beats per
 #   minute; `sdnn` (ddof 1) and `rmssd` in ms; `pnn50` in per cent (0-100) of the successive differences,
 #   counting those whose absolute value is above 50 ms;
@@ -811,7 +846,7 @@ with checks.hidden("heart_rate_features"):
         want = _features_by_hand(beats.tolist(), rate)
         if len(gaps) and gaps.min() < 1e-6:
             want.pop("pnn50")
-        for kind in (np.int32, np.int64, np.float64, np.float32):
+        for kind in (np.int32, np.uint32, np.int64, np.float64, np.float32):
             judge.assert_heart_rate(heart_rate_features, beats.astype(kind), rate, want)
     for few in (0, 1, 2):
         beats = np.array([100, 350])[:few]
@@ -821,6 +856,14 @@ with checks.hidden("heart_rate_features"):
     judge.assert_heart_rate(heart_rate_features, border, 1000, {"pnn50": 0.0})
     even = {"mean_hr": 60.0, "sdnn": 0.0, "rmssd": 0.0, "pnn50": 0.0}
     judge.assert_heart_rate(heart_rate_features, np.arange(0, 2500, 250), 250, even)
+    beats = np.array([40.25, 141.5, 239.75, 345.0, 444.625])
+    for rate in (128.5, 127.9):
+        want = _features_by_hand(beats.tolist(), rate)
+        judge.assert_heart_rate(heart_rate_features, beats, rate, want)
+    beats = np.array([100, 310, 500, 729, 930])
+    for kind in (np.int16, np.uint16):
+        want = _features_by_hand(beats.tolist(), 250.0)
+        judge.assert_heart_rate(heart_rate_features, beats.astype(kind), 250.0, want)
 ### END HIDDEN TESTS
 
 # %% [markdown]
@@ -1068,12 +1111,12 @@ for line, there in zip(example.texts, example.available, strict=True):
 # Build `late_fusion(probabilities, weights=None, available=None)`:
 #
 # - `probabilities` is a list of M arrays `(N,)`, or of M tensors; the result `(N,)` is of the same kind
-#   and of the same floating dtype (integers give floats);
+#   and of the same floating dtype, bfloat16 too (integers give floats), whatever dtype and kind the weights have;
 # - `weights` `(M,)` are not negative, equal when None, need not sum to one, and are normalised over
 #   what *that patient* has;
-# - `available` `(N, M)`, True = present, everything when None. A missing entry may hold nan and must not
-#   matter; a patient who has nothing gets nan;
-# - for tensors, gradients flow to what is there and stay finite.
+# - `available` `(N, M)`, True = present, everything when None. A missing entry may hold nan or inf and must not
+#   matter; a patient who has nothing (or nothing with a weight above 0) gets nan;
+# - for tensors, gradients flow to what is there, are zero at what is missing, and stay finite.
 
 
 # %% nbgrader={"grade": false, "grade_id": "late_fusion", "locked": false, "schema_version": 3, "solution": true, "task": false}
@@ -1140,8 +1183,12 @@ with checks.hidden("late_fusion"):
     votes = [rng.integers(0, 2, 6) for _ in range(3)]
     there = rng.random((6, 3)) < 0.7
     judge.assert_late(late_fusion, votes, w + 1, there, _late_by_loops(votes, w + 1, there))
-    holes = [np.where(there[:, i], q, math.nan) for i, q in enumerate(p)]
-    judge.assert_late_gradient(late_fusion, holes, there)
+    for hole in (math.nan, math.inf, -1e30):
+        holes = [np.where(there[:, i], q, hole) for i, q in enumerate(p)]
+        judge.assert_late(late_fusion, holes, w, there, _late_by_loops(p, w, there))
+        judge.assert_late_gradient(late_fusion, holes, there)
+        judge.assert_late_gradient(late_fusion, holes, there, np.array([0.0, 1.0, 2.5]))
+    judge.assert_late_kinds(late_fusion, p, w, there)
 ### END HIDDEN TESTS
 
 # %% [markdown]
@@ -1205,9 +1252,10 @@ plt.show()
 # - `input_dims` lists the widths of the M modalities; `forward(inputs, available=None)` takes a list of
 #   tensors `(B, d_m)` and a boolean `(B, M)`, True = present, and returns logits `(B, num_classes)`;
 # - one encoder per modality; the way in which they are fused is free (sum, mean, concatenation,
-#   attention, product); at least one **non-linear** layer after the fusion;
-# - values of a missing modality, nan included, never change logits and never make gradients
-#   non-finite; `available=None` means all present; a patient without any modality gets finite logits;
+#   attention, product); at least one **non-linear** layer after the fusion, and behind it a layer whose
+#   outputs may be any numbers, negative ones too: logits;
+# - values of a missing modality, nan and inf included, never change logits and never make gradients
+#   non-finite (the gradient at a missing entry is zero); `available=None` means all present; a patient without any modality gets finite logits;
 # - a batch of one works in training mode; the module works in single and double precision.
 
 
@@ -1603,7 +1651,7 @@ claims.claim(
 #
 # - features are `(N, D)` and normalised inside; `logit_scale` is a 0-d tensor or parameter that holds the
 #   **logarithm** of the scale; the scale is exp(min(logit_scale, ln 100)), with no limit from below;
-# - return the mean of both directions as one 0-d tensor; you may call your `info_nce`;
+# - return the mean of both directions as one 0-d tensor in the features' dtype; you may call your `info_nce`;
 # - do not overwrite the parameter. Its gradient is not zero below ln 100, and zero (or None) above.
 
 
@@ -1631,7 +1679,7 @@ with checks.hidden("clip_loss"):
     for seed, (n, d) in enumerate([(2, 3), (5, 2), (11, 16), (4, 64)]):
         generator = torch.Generator().manual_seed(91 + seed)
         a, b = torch.randn(2, n, d, generator=generator, dtype=torch.float64)
-        for log_scale in (-3.0, -0.1, 0.9, 3.0, 4.5, 4.7, 8.0, 50.0):
+        for log_scale in (-12.0, -5.0, -0.1, 0.9, 3.0, 4.5, 4.7, 8.0, 50.0):
             judge.assert_clip_loss(clip_loss, 5 * a, 0.1 * b, log_scale)
             judge.assert_clip_loss(clip_loss, a.float(), b.float(), log_scale)
     generator = torch.Generator().manual_seed(95)
@@ -1873,7 +1921,8 @@ for place, column in enumerate(order, start=1):
 #   $\sqrt{d_{model} / H}$; no residual, no normalisation, no dropout. Your code from notebook 02,
 #   `F.scaled_dot_product_attention` and `nn.MultiheadAttention` are all allowed;
 # - `context_available` `(B, S)` is boolean, True = may be attended. What unavailable context holds, nan
-#   included, does not reach the output, and gradients stay finite;
+#   and inf included, does not reach the output; gradients flow through `out` and through `weights`, stay
+#   finite, and are zero at unavailable context;
 # - with no context at all the weights are zero and `out` is the output map of zero (its bias);
 # - `ValueError` naming both numbers when `num_heads` does not divide `d_model`.
 

@@ -130,6 +130,9 @@ pd.DataFrame({"this model": in_short(model), "Bio_ClinicalBERT": in_short(full_s
 # that fit, and a piece that continues a word is written with `##`. In front stands `[CLS]`, at the end `[SEP]`. To get
 # from a token back to the note you need its *offsets*: the piece is `text[start:end]`.
 #
+# **Two rules of every exercise**: what your code is given stays as it was (work on copies, never in place on an argument), and results keep the dtype of the
+# first tensor, unless the box says otherwise.
+#
 # > **Exercise `tokenization_table`** · 3 points · 8 minutes · difficulty 1 of 5
 #
 # Return a `pandas.DataFrame` with one row per token, in order:
@@ -165,6 +168,8 @@ with checks.hidden("tokenization_table"):
         "no no no, NO nephropathy; (left/right) 120/80 mmHg",
         "[MASKED] words, #hashtags and ## signs",
         "word " * 700,
+        "Line one.\r\nLine two.\r\n",
+        "\ufeffA mark,\u00a0a hard blank,\u200b none; cafe\u0301 and caf\u00e9 \U0001f600 end",
     ):
         _c.token_table(tokenization_table, _text, _tok)
         _frame = tokenization_table(_text, _tok)
@@ -223,7 +228,8 @@ print(
 # Return a `DataFrame` with exactly the columns `id` and `token`, ordered by `id`:
 #
 # - `id`: the entry with this number; `token`: the entry spelled exactly so; `contains`: all entries with
-#   these characters in them, taken literally (a dot is a dot) and with their case; `##` is part of an entry;
+#   these characters in them, taken literally (a dot is a dot, a blank is a blank) and with their case; `##` is part of an entry;
+#   an empty `token` is a criterion that no entry meets;
 # - several criteria together must **all** hold; without any, return the whole vocabulary;
 # - special tokens count, and so do tokens that were added to the tokenizer later;
 # - nothing found, an unknown token or an id that does not exist: an empty table with both columns;
@@ -280,6 +286,13 @@ with checks.hidden("search_vocabulary"):
         ({"contains": "##"}, {t: i for t, i in _vocab.items() if "##" in t}),
         ({"contains": "+"}, {t: i for t, i in _vocab.items() if "+" in t}),
         ({"contains": "zzzz"}, {}),
+        ({"contains": ""}, _vocab),
+        ({"token": ""}, {}),
+        ({"id": _no, "token": ""}, {}),
+        ({"token": "no "}, {}),
+        ({"contains": " no"}, {}),
+        ({"token": "No"}, {t: i for t, i in _vocab.items() if t == "No"}),
+        ({"contains": "IN"}, {t: i for t, i in _vocab.items() if "IN" in t}),
         ({}, _vocab),
     ):
         _c.vocabulary_rows(checks.call(search_vocabulary, _tok, **_options), _want, f"{_options}")
@@ -341,7 +354,8 @@ pd.DataFrame(rows[:, :6].numpy().round(3), index=labels)
 # Compute what the model hands to its first block, for `input_ids` of shape `(B, T)`, as `(B, T, D)`:
 #
 # - word + position (counted from 0) + segment 0, then the model's own LayerNorm: its gain, its shift, its epsilon;
-# - no dropout, even if the model happens to be in training mode; the model is left exactly as it was;
+# - no dropout, even if the model happens to be in training mode; the model is left exactly as it was: mode, dropout rates,
+#   what is frozen and what is not;
 # - read every size from the model: the check brings one of another width, depth and number of positions;
 # - you may use the sub-modules and weights of `model.embeddings`, but not call `model.embeddings(...)` or `model(...)`;
 # - gradients flow into the weights, as they do in the model.
@@ -389,6 +403,9 @@ with checks.hidden("input_embeddings"):
             )
     _model = _c.small_model(5).eval()
     _c.compare_embeddings(input_embeddings, _model, torch.arange(40).reshape(1, 40), "40 positions")
+    _model = _c.small_model(6, layers=1, dtype=torch.bfloat16)
+    _got = checks.call(input_embeddings, _model, torch.arange(12).reshape(2, 6))
+    checks.require(_got.dtype == torch.bfloat16, f"A bfloat16 model gave {_got.dtype}.")
 ### END HIDDEN TESTS
 
 # %% [markdown]
@@ -460,7 +477,7 @@ listing
 # - `last_hidden_state` `(B, T, D)`, `attention_mask` `(B, T)`, integers or booleans -> `(B, D)`, in the dtype of the states;
 # - the mean over all positions marked 1, `[CLS]` and `[SEP]` included; padding may be on either side;
 # - a row without any token gives zeros, not `nan`;
-# - inputs stay as they are, gradients flow.
+# - the states may be of any floating dtype, bfloat16 and float16 too; gradients flow.
 
 
 # %% nbgrader={"grade": false, "grade_id": "mean_pool", "locked": false, "schema_version": 3, "solution": true, "task": false}
@@ -505,6 +522,16 @@ with checks.hidden("mean_pool"):
         _got.sum().backward()
         checks.require(bool(torch.isfinite(_leaf.grad).all()), "A gradient is not finite.")
         checks.require(bool((_leaf.grad[_mask == 0] == 0).all()), "Padding has a gradient.")
+        _part = _mask.bool() / _mask.bool().sum(1, keepdim=True).clamp(min=1)
+        _right = _part.to(_dtype).unsqueeze(-1).expand_as(_leaf)
+        checks.same(_leaf.grad, _right.contiguous(), "the gradient at the states", rtol=1e-4)
+    for _half in (torch.bfloat16, torch.float16):
+        _x = torch.randn(3, 6, 2, generator=_g).to(_half)
+        _x[0, 3:] = 3e4
+        _mask = torch.tensor([[1, 1, 1, 0, 0, 0], [0] * 6, [1] * 6])
+        _want = torch.stack([_x[0, :3].float().mean(0), torch.zeros(2), _x[2].float().mean(0)])
+        _got = checks.call(mean_pool, _x, _mask)
+        checks.same(_got, _want.to(_half), f"the mean of {_half}", rtol=0.03, atol=0.03)
 ### END HIDDEN TESTS
 
 # %% [markdown]
@@ -550,11 +577,11 @@ plt.show()
 # Turn a list of texts into a tensor `(N, hidden_size)` on the CPU, row *i* for text *i*:
 #
 # - `pooling="mean"`: the mean over the attention mask (special tokens included); `"cls"`: the first position of the last hidden state
-#   (not `pooler_output`); anything else raises a `ValueError`;
+#   (not `pooler_output`); anything else raises a `ValueError`, without any texts too;
 # - never more than `batch_size` texts in one forward call; padding changes no vector;
 # - texts longer than `model.config.max_position_embeddings` tokens are truncated to that by the tokenizer;
 # - evaluation mode and no gradients while you compute; afterwards the model's mode, the global gradient setting and the caller's
-#   list are as they were;
+#   list are as they were, also when the model raises an error on the way;
 # - the dtype is the model's; vectors are not normalised; an empty list gives `(0, hidden_size)`.
 #
 # Texts of similar length in one batch save most of the padding. If you sort, put the vectors back in the order given.
@@ -626,6 +653,8 @@ with checks.hidden("embed_texts"):
             _c.error_of(
                 embed_texts, ["x"], _c.tokenizer(), _model, pooling=_pooling, naming="", why=_why
             )
+    _c.assert_restored(embed_texts, _model.eval(), _notes[:3], _c.tokenizer(), _model, 2)
+    _c.assert_restored(embed_texts, _model.train(), _notes[:3], _c.tokenizer(), _model, 2)
 ### END HIDDEN TESTS
 
 # %% [markdown]
@@ -700,7 +729,8 @@ with tempfile.TemporaryDirectory() as folder:
 # - literally, not as a regular expression; `word` may be several words (`chest pain`) or hold punctuation (`q.d.`);
 # - `layer` indexes `hidden_states`: 0 is the output of the embedding layer, -1 (the default) the last block's;
 # - long texts are truncated to `model.config.max_position_embeddings` tokens;
-# - evaluation mode, no gradients, the model's mode as it was afterwards;
+# - of a word that the truncation cuts in two, the mean over the pieces that are left;
+# - evaluation mode, no gradients, the model's mode as it was afterwards, also when the model raises an error;
 # - if the word is absent, empty or was truncated away: a `ValueError` that names it.
 
 
@@ -759,6 +789,13 @@ with checks.hidden("word_vector"):
         ("[b]+ and a* hepatomegaly", "a*", 9, -1),
         ("hepatosplenomegaly", "Hepatosplenomegaly", 0, -1),
         ("fever " + _c.LONG, "fever", 0, -1),
+        ("naïve Na, na", "na", 6, -1),
+        ("3fieber, ökofever; «fever» … fever", "fever", 20, -1),
+        ("İ and İ: FEVER. Fever", "fever", 9, -1),
+        ("is it fever? Or cough*!", "fever", 6, -2),
+        ("is it fever? Or cough*!", "cough", 16, -1),
+        ('no\tfever/chills;rash\n"cough"', "chills", 9, -1),
+        ('no\tfever/chills;rash\n"cough"', "cough", 22, 2),
     ):
         _c.compare_word(word_vector, _text, _word, (_start, _start + len(_word)), _model, _layer)
     _c.compare_word(word_vector, "Feet cold.", "feet", (0, 4), _c.small_model(3).eval(), 1)
@@ -772,6 +809,12 @@ with checks.hidden("word_vector"):
             (_c.LONG + " jaundice", "jaundice", "a word that was truncated away"),
         ):
             _c.error_of(word_vector, _text, _word, _c.tokenizer(), _model, naming=_word, why=_why)
+    _cut = "no " * 41 + "hepatosplenomegaly"  # one piece of the word fits
+    _c.compare_word(word_vector, _cut, "hepatosplenomegaly", (123, 141), _model)
+    _c.assert_restored(word_vector, _model, "No fever.", "fever", _c.tokenizer(), _model)
+    with _c.left_alone(_model):
+        _why = "a word that stands after a letter with an accent"
+        _c.error_of(word_vector, "épain", "pain", _c.tokenizer(), _model, naming="pain", why=_why)
 ### END HIDDEN TESTS
 
 # %% [markdown]
@@ -1107,6 +1150,7 @@ claim("cue_moves_its_finding", moved[finding] / moved[fever])
 #
 # - `query_embedding` `(D,)`, `note_embeddings` `(N, D)` -> `(indices, similarities)`, two tensors of shape `(min(k, N),)`;
 # - the most similar note first; ties in any order; indices are `int64`, similarities have the dtype of the input;
+# - `k` may be 0: two empty tensors; a short vector is a vector like any other;
 # - a zero vector (query or note) has the similarity 0, not `nan`;
 # - a note that equals the query is a hit like any other.
 
@@ -1147,6 +1191,10 @@ with checks.hidden("nearest_notes"):
     _c.compare_nearest(nearest_notes, _notes[3], _notes[[3, 3, 0, 1]], 2, "a note twice")
     _zeros = torch.cat([torch.zeros(2, 4), -torch.ones(2, 4)]).double()
     _c.compare_nearest(nearest_notes, torch.ones(4).double(), _zeros, 4, "zero beats opposite")
+    for _dtype in (torch.float32, torch.float64):
+        _tiny = torch.randn(7, 5, generator=_g, dtype=_dtype) * 2e-5
+        _c.compare_nearest(nearest_notes, _tiny[0] * 0.5, _tiny, 7, "vectors of length 1e-5")
+    _c.compare_nearest(nearest_notes, _tiny[0], _tiny, 0, "k=0 of 7 notes")
 ### END HIDDEN TESTS
 
 # %% [markdown]

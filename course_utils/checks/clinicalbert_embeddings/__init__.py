@@ -29,6 +29,7 @@ from course_utils.checks.clinicalbert_embeddings.exercises import (
 from course_utils.checks.clinicalbert_embeddings.models import (
     LONG,
     Recorder,
+    assert_restored,
     left_alone,
     shipped_model,
     small_model,
@@ -58,6 +59,7 @@ __all__ = [
     "as_tensor",
     "assert_averaged",
     "assert_guesswork",
+    "assert_restored",
     "assert_unseen",
     "compare_embeddings",
     "compare_nearest",

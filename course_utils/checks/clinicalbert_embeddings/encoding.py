@@ -53,6 +53,11 @@ def compare_texts(
     require(
         largest <= limit, f"A forward call held {largest} texts; batch_size is {limit}.", "batches!"
     )
+    require(
+        not record.gradients,
+        "The model computed with gradients, although they are thrown away afterwards.",
+        "`with torch.no_grad():` around the call; `detach` at the end saves no memory",
+    )
     twice = None
     if model.training and torch.is_tensor(got) and got.shape == want.shape:
         twice = call(answer, texts, tok, model, **options)
@@ -120,7 +125,7 @@ def compare_word(
             text, (last, last + len(word)), model, layer
         )
     wrong = {k: v for k, v in wrong.items() if not torch.allclose(v, want, rtol=1e-3, atol=1e-4)}
-    with left_alone(model):
+    with left_alone(model), Recorder(model) as record:
         got = call(
             answer, text, word, tokenizer(), model, **({} if layer == -1 else {"layer": layer})
         )
@@ -129,4 +134,5 @@ def compare_word(
         calm = torch.allclose(got, again, rtol=1e-3, atol=1e-4)
         require(calm, "Two calls give different vectors.", "dropout: call `model.eval()` first")
     same(got, want, what, mistakes=wrong, rtol=1e-3, atol=1e-4)
-    require(not got.requires_grad, "The vector carries a gradient.", "use `torch.no_grad()`")
+    carries = got.requires_grad or record.gradients
+    require(not carries, "The model computed with gradients.", "use `with torch.no_grad():`")

@@ -47,6 +47,7 @@ def tokenization_table(answer: Any) -> str:
     tok = tokenizer()
     token_table(answer, "Patient denies chest pain; hepatomegaly was ruled out.", tok)
     token_table(answer, "No pain at rest, no pain on exertion.", tok)
+    token_table(answer, "No pain.\r\n  Fever:\tnone.\n", tok)
     token_table(answer, LONG, tok)
     return "ids, pieces with ##, positions of repeated words, special tokens, a text of 300 words"
 
@@ -88,6 +89,18 @@ def search_vocabulary(answer: Any) -> str:
         "contains='##is'",
         "`##` is part of a token",
     )
+    vocabulary_rows(
+        call(answer, tok, token=""),
+        {},
+        "token=''",
+        "an empty text is a criterion too, which no entry meets: ask `token is not None`",
+    )
+    vocabulary_rows(
+        call(answer, tok, token=" pain"),
+        {},
+        "token=' pain' with a blank",
+        "exactly so: blanks are not stripped",
+    )
     vocabulary_rows(call(answer, tok), vocab, "without criteria")
     return "ids with 0, exact tokens, literal parts, nothing found, everything"
 
@@ -105,6 +118,8 @@ def input_embeddings(answer: Any) -> str:
         "use the weights themselves: no `torch.no_grad()`, `.data` or `.detach()` here",
     )
     compare_embeddings(answer, shipped_model(), ids, "the input of the shipped model")
+    frozen = small_model(6, layers=1).requires_grad_(False)
+    compare_embeddings(answer, frozen, ids, "the input of a frozen model")
     return "words, positions from 0, segment 0, LayerNorm with its eps; no dropout; gradients"
 
 
@@ -130,7 +145,10 @@ def mean_pool(answer: Any) -> str:
     out = call(answer, leaf, mask)
     same(out, want.double(), "the mean in double precision", rtol=1e-5)
     require(out.requires_grad, "No gradient flows to the hidden states.", "no `detach` here")
-    return "padding on both sides, an empty row, integer and boolean masks, float64, gradients"
+    for half in (torch.bfloat16, torch.float16):
+        got = call(answer, x.to(half), mask)
+        same(got, want.to(half), f"the mean of {half} states", rtol=0.03, atol=0.03)
+    return "padding on both sides, an empty row, kinds of masks, float64 to bfloat16, gradients"
 
 
 @NOTEBOOK.exercise(points=6)
@@ -144,6 +162,7 @@ def embed_texts(answer: Any) -> str:
         answer, [*TEXTS, LONG], small, "vectors of a BERT with 40 positions", batch_size=4
     )
     error_of(answer, TEXTS, tokenizer(), model, pooling="max", naming="", why="pooling='max'")
+    error_of(answer, [], tokenizer(), model, pooling="max", naming="", why="pooling='max', no text")
     got = call(answer, [], tokenizer(), model)
     same(got, torch.zeros(0, 128), "the vectors of an empty list")
     return "order, padding, batches, truncation, dropout off, mode and gradient setting, no texts"
@@ -159,6 +178,8 @@ def word_vector(answer: Any) -> str:
     compare_word(answer, sentence, "PAINLESS", (0, 8), model, layer=1)
     compare_word(answer, sentence, "at night", (24, 32), model, layer=0)
     compare_word(answer, sentence, "swelling", (9, 17), small_model(3), layer=2)
+    compare_word(answer, "épain, 'pain'! Fever?", "pain", (8, 12), model)
+    compare_word(answer, "épain, 'pain'! Fever?", "fever", (15, 20), model)
     error_of(
         answer, sentence, "fever", tokenizer(), model, naming="fever", why="a word that is absent"
     )
@@ -209,4 +230,7 @@ def nearest_notes(answer: Any) -> str:
     holes = notes.clone()
     holes[5] = 0
     compare_nearest(answer, query, holes, 9, "a note whose vector is zero")
-    return "order, cosine, more wanted than there are, a zero vector, float64"
+    short = torch.logspace(-5, 0, 9).unsqueeze(1) / notes.norm(dim=1, keepdim=True)
+    compare_nearest(answer, 1e-3 * query, short * notes, 9, "short vectors")
+    compare_nearest(answer, query, notes, 0, "k=0")
+    return "order, cosine, more wanted than there are, none, zero and short vectors, float64"

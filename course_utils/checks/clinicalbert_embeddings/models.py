@@ -6,14 +6,23 @@ import contextlib
 import copy
 import functools
 import io
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import torch
 
-from course_utils.checks.core import require
+from course_utils.checks.core import fail, require
 
-__all__ = ["LONG", "Recorder", "left_alone", "shipped_model", "small_model", "tokenizer"]
+__all__ = [
+    "LONG",
+    "ForwardBroke",
+    "Recorder",
+    "assert_restored",
+    "left_alone",
+    "shipped_model",
+    "small_model",
+    "tokenizer",
+]
 
 
 LONG = "The patient denies chest pain, fever and chills. " * 30
@@ -66,12 +75,22 @@ def small_model(
     return model.to(dtype or torch.float32).train()
 
 
+def _settings(model: torch.nn.Module) -> list[Any]:
+    """What a model is set to beside its weights: dropout, epsilons, what is to be learnt."""
+    return [
+        str(model),
+        [p.requires_grad for p in model.parameters()],
+        [p.grad is None for p in model.parameters()],
+    ]
+
+
 @contextlib.contextmanager
 def left_alone(model: torch.nn.Module) -> Iterator[None]:
-    """Fail when the mode, the weights or the global gradient setting are not as they were."""
+    """Fail when mode, weights, settings or the global gradient setting are not as they were."""
     training, grad = model.training, torch.is_grad_enabled()
     modes = [module.training for module in model.modules()]
     weights = {name: value.detach().clone() for name, value in model.state_dict().items()}
+    settings = _settings(model)
     yield
     require(
         model.training == training and modes == [m.training for m in model.modules()],
@@ -88,20 +107,58 @@ def left_alone(model: torch.nn.Module) -> Iterator[None]:
     require(
         not changed and len(now) == len(weights), f"The model's weights changed: {changed[:2]}."
     )
+    require(
+        _settings(model) == settings,
+        "The model is not as it was: a dropout rate, a `requires_grad` or a gradient changed.",
+        "leave its parts as they are: `model.eval()` for a while switches dropout off",
+    )
+
+
+class ForwardBroke(RuntimeError):
+    """Raised by a model on purpose."""
+
+
+def assert_restored(answer: Callable[..., Any], model: torch.nn.Module, *args: Any) -> None:
+    """When the model raises, mode and gradient setting are put back all the same."""
+
+    def broken(*_: Any, **__: Any) -> None:
+        raise ForwardBroke("the model broke, on purpose")
+
+    training = model.training
+    model.forward = broken
+    try:
+        with left_alone(model):
+            try:
+                answer(*args)
+            except (ForwardBroke, RuntimeError):
+                pass
+            except Exception as error:
+                fail(f"When the model raises, {type(error).__name__} comes out instead: {error}")
+            require(
+                model.training == training and torch.is_grad_enabled(),
+                "After a forward call that raised, the model's mode or the gradient setting is not "
+                "as it was.",
+                "put the mode back in a `finally:` block, and use `with torch.no_grad():`",
+            )
+    finally:
+        del model.forward
 
 
 class Recorder:
-    """Counts how many texts each forward call of a model holds."""
+    """Counts how many texts each forward call of a model holds, and what carries a gradient."""
 
     def __init__(self, model: torch.nn.Module) -> None:
         self.sizes: list[int] = []
+        self.gradients = False
         self.model = model
         self.forward = model.forward
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         ids = args[0] if args else kwargs.get("input_ids", kwargs.get("inputs_embeds"))
         self.sizes.append(1 if ids is None else len(ids))
-        return self.forward(*args, **kwargs)
+        result = self.forward(*args, **kwargs)
+        self.gradients = self.gradients or result.last_hidden_state.requires_grad
+        return result
 
     def __enter__(self) -> Recorder:
         self.model.forward = self

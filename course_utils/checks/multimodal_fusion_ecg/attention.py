@@ -64,6 +64,11 @@ def assert_cross_attention(
         weights.sum(-1), torch.ones_like(weights[..., 0]), "the sum of each row of weights", **close
     )
     require(bool((weights >= 0).all()), "Some weights are negative.")
+    require(
+        bool((weights.detach().std(-1) > 1e-6).any()) or keys == 1,
+        "Every context token gets the same weight.",
+        "the scores are lost: a softmax of query times key, with True = may be attended",
+    )
     if heads > 1 and keys > 1:
         require(
             bool((weights[:, 0] - weights[:, 1]).abs().max() > 10 * atol),
@@ -223,7 +228,7 @@ def _assert_context_mask(
         **close,
     )
     _assert_lonely_value(module, lonely, query, context, heads, close)
-    for value in (float("nan"), float("inf"), 1e4):
+    for value in (float("nan"), float("inf"), -1e30):
         holes = context.clone()
         holes[~there] = value
         got = _attend(module, query, holes, there, heads=heads)
@@ -295,13 +300,34 @@ def _assert_attention_gradients(
         require(
             holes.grad is not None and bool((holes.grad != 0).any()),
             "No gradient reaches the context.",
+            "it was detached, or passed through NumPy",
         )
+    require(
+        holes.grad is None or not bool(holes.grad[~there].any()),
+        "Context that is not available has a gradient.",
+        "set it to zero before the maps",
+    )
+    _assert_weights_learn(module, query, context, heads)
     if int(there.sum(-1).max()) > 1:
         require(
             query.grad is not None and bool((query.grad != 0).any()),
             "No gradient reaches the query.",
         )
     module.zero_grad(set_to_none=True)
+
+
+def _assert_weights_learn(module: nn.Module, query: Tensor, context: Tensor, heads: int) -> None:
+    """A loss on the weights reaches the query and the context."""
+    if context.shape[1] < 2:
+        return
+    query, context = leaf(query), leaf(context)
+    weights = _attend(module, query, context, heads=heads)[1]
+    hint = "the weights were detached; a loss may need them, as in notebook 02"
+    require(weights.requires_grad, "No gradient flows through the weights.", hint)
+    grads = torch.autograd.grad(weights.pow(2).sum(), [query, context], allow_unused=True)
+    for name, grad in zip(("query_tokens", "context_tokens"), grads, strict=True):
+        learns = grad is not None and bool((grad != 0).any())
+        require(learns, f"No gradient of the weights reaches {name}.", hint)
 
 
 def assert_divides(answer: Any, width: int, heads: int) -> None:

@@ -13,7 +13,6 @@ from typing import Any
 import numpy as np
 import torch
 
-from course_utils.checks.core import require
 from course_utils.checks.multimodal_fusion_ecg.attention import (
     assert_cross_attention,
     assert_divides,
@@ -21,18 +20,22 @@ from course_utils.checks.multimodal_fusion_ecg.attention import (
 from course_utils.checks.multimodal_fusion_ecg.detector import (
     as_record,
     assert_detector,
+    assert_no_beats,
+    assert_pause,
+    assert_same_beats,
     detector_records,
-    peaks_of,
 )
 from course_utils.checks.multimodal_fusion_ecg.fusion import (
     assert_fusion,
     assert_late,
     assert_late_gradient,
+    assert_late_kinds,
     build,
     logits_of,
 )
 from course_utils.checks.multimodal_fusion_ecg.losses import (
     assert_clip_loss,
+    assert_half,
     assert_info_nce,
     assert_recall,
     compare_number,
@@ -40,6 +43,7 @@ from course_utils.checks.multimodal_fusion_ecg.losses import (
 )
 from course_utils.checks.multimodal_fusion_ecg.signal import (
     assert_band,
+    assert_butterworth,
     assert_filter,
     assert_heart_rate,
     assert_line_invariant,
@@ -55,18 +59,24 @@ __all__ = [
     "IntermediateFusion",
     "as_record",
     "assert_band",
+    "assert_butterworth",
     "assert_clip_loss",
     "assert_cross_attention",
     "assert_detector",
     "assert_divides",
     "assert_filter",
     "assert_fusion",
+    "assert_half",
     "assert_heart_rate",
     "assert_info_nce",
     "assert_late",
     "assert_late_gradient",
+    "assert_late_kinds",
     "assert_line_invariant",
+    "assert_no_beats",
+    "assert_pause",
     "assert_recall",
+    "assert_same_beats",
     "assert_scaled",
     "build",
     "clip_loss",
@@ -91,10 +101,11 @@ def info_nce(answer: Callable[..., Any]) -> str:
     assert_info_nce(answer, image, text)
     assert_info_nce(answer, image.double(), text.double(), 0.5)
     assert_info_nce(answer, image, text, 1e-3)
+    assert_half(answer, image.bfloat16(), text.bfloat16())
     one = triple(answer, image[:1], text[:1])
     for name, value in zip(("total", "image_to_text", "text_to_image"), one, strict=True):
         compare_number(value, 0.0, f"{name} of a single pair", {}, rtol=0, atol=1e-6)
-    return "values against SciPy, float32 and float64, temperatures 0.5 to 0.001, gradients, N = 1"
+    return "values against SciPy, float dtypes, temperatures 0.5 to 0.001, gradients, N = 1"
 
 
 @NOTEBOOK.exercise(points=4)
@@ -106,6 +117,11 @@ def retrieval_recall(answer: Callable[..., Any]) -> str:
         assert_recall(answer, table, k, want)
         assert_recall(answer, torch.from_numpy(table).float(), k, want)
     assert_recall(answer, table[:, :3][:3].astype(np.int64), 2, (1.0, 1.0))
+    near = np.ones((3, 3), dtype=np.float32)
+    near[np.diag_indices(3)] = np.nextafter(np.float32(1), np.float32(2))
+    by_a_hair = "a tie is exact: close is not equal, so compare with >= and without a tolerance"
+    assert_recall(answer, near, 1, (1.0, 1.0), by_a_hair)
+    assert_recall(answer, torch.from_numpy(near).requires_grad_(), 1, (1.0, 1.0), by_a_hair)
     ties = np.zeros((4, 4))
     for k, want in {1: (0.0, 0.0), 3: (0.0, 0.0), 4: (1.0, 1.0)}.items():
         assert_recall(
@@ -122,12 +138,15 @@ def retrieval_recall(answer: Callable[..., Any]) -> str:
 @NOTEBOOK.exercise(points=5)
 def preprocess_ecg(answer: Callable[..., Any]) -> str:
     record = make_ecg(2, duration_s=8.0, leads=("II", "V2"), noise="ward", random_state=11)
+    assert_scaled(answer, record.signals.astype(np.float64), 250.0)
     assert_filter(answer, 250.0)
     assert_filter(answer, 2000.0)
-    assert_scaled(answer, record.signals.astype(np.float64), 250.0)
+    assert_butterworth(answer, 250.0, 0.5, 40.0, seed=12)
     assert_scaled(answer, record.signals[0, 0], 250.0)
     leads = np.stack([record.signals[0, 0].astype(float), np.full(2000, 5.1), np.zeros(2000)])
     assert_scaled(answer, leads, 250.0, 1, 2)
+    assert_scaled(answer, 1e7 + np.random.default_rng(13).normal(size=2000), 250.0)
+    assert_scaled(answer, np.stack([1e10 * leads[0], leads[0]]), 250.0)
     assert_scaled(answer, np.rint(200 * record.signals[:, 1] + 1024).astype(np.int64), 250.0)
     assert_line_invariant(answer, record.signals[0, 0].astype(np.float64), 250.0)
     return "phase and gain, 2000 Hz, trend, scale per lead, flat leads, integers, float32"
@@ -135,14 +154,18 @@ def preprocess_ecg(answer: Callable[..., Any]) -> str:
 
 @NOTEBOOK.exercise(points=8)
 def detect_r_peaks(answer: Callable[..., Any]) -> str:
-    flat = peaks_of(answer, np.full(2500, 3.3), 250.0)
-    require(
-        len(flat) == 0,
-        f"A flat line gives {len(flat)} beats; none are wanted.",
-        "leave early when the range of the signal is nothing",
+    assert_no_beats(answer, np.full(2500, 3.3), 250.0)
+    records = detector_records(5, 250.0)
+    assert_detector(answer, records)
+    signal = records[1][2].signals[0, 0].astype(np.float64)
+    assert_same_beats(answer, signal, 1.0, 2e6, 250.0)
+    assert_same_beats(answer, signal, 1e-3, 0.0, 250.0)
+    for height in (0.0, 0.3):
+        assert_pause(answer, 250.0, height, at=10)
+    return (
+        "30-200 bpm, upright, inverted, wander, noise with tall T waves, 125 Hz, offset and unit, "
+        "a pause, a flat line"
     )
-    assert_detector(answer, detector_records(5, 250.0))
-    return "30-200 bpm, upright, inverted, wander, noise with tall T waves, 125 Hz, a flat line"
 
 
 @NOTEBOOK.exercise(points=4)
@@ -181,6 +204,14 @@ def heart_rate_features(answer: Callable[..., Any]) -> str:
     }
     for kind in (np.int64, np.float32, np.float64):
         assert_heart_rate(answer, r_peaks.astype(kind), 250.0, want, mistakes)
+    same_intervals = {
+        "a sampling rate need not be a whole number": {
+            "mean_hr": want["mean_hr"] * 62 / 62.5,
+            "sdnn": want["sdnn"] * 62.5 / 62,
+        },
+        "beats may lie between two samples: do not round or cut them": {"rmssd": 0.0},
+    }
+    assert_heart_rate(answer, r_peaks / 4, 62.5, want, same_intervals)
     nan = float("nan")
     rest = {"sdnn": nan, "rmssd": nan, "pnn50": nan}
     assert_heart_rate(
@@ -250,6 +281,8 @@ def late_fusion(answer: Callable[..., Any]) -> str:
         np.array([1 / 3, 0.5, 1.0, nan]),
     )
     assert_late_gradient(answer, holes, there)
+    assert_late_gradient(answer, holes, there, np.array([0.0, 1.0, 2.0]))
+    assert_late_kinds(answer, p, w, there)
     return "plain and weighted means, missing entries with nan, arrays, tensors, gradients"
 
 
@@ -269,7 +302,10 @@ def clip_loss(answer: Callable[..., Any]) -> str:
     for log_scale in (math.log(1 / 0.07), 0.4, -0.7):
         assert_clip_loss(answer, image, text, log_scale)
     assert_clip_loss(answer, image.double(), text.double(), 2.0)
+    assert_clip_loss(answer, image, text, 1.5, torch.float64)
     assert_clip_loss(answer, image, text, 6.0)
+    assert_clip_loss(answer, image, text, -7.0)
+    assert_half(answer, image.bfloat16(), text.bfloat16(), torch.tensor(2.0).bfloat16())
     return "values against SciPy, the clamp at ln 100, gradients below and above it, two dtypes"
 
 

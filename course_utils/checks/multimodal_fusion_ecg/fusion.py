@@ -57,23 +57,85 @@ def assert_late(
 
 
 def assert_late_gradient(
-    answer: Callable[..., Any], holes: Sequence[NDArray[Any]], there: NDArray[Any]
+    answer: Callable[..., Any],
+    holes: Sequence[NDArray[Any]],
+    there: NDArray[Any],
+    weights: NDArray[np.float64] | None = None,
 ) -> None:
-    """Gradients of the fused probabilities flow to what is there and stay finite."""
-    some = there.any(axis=1)
-    p = [torch.as_tensor(q[some]).requires_grad_() for q in holes]
-    fused = call(answer, p, None, torch.as_tensor(there[some]))
-    if not fused.requires_grad:
+    """Gradients are the normalised weights at what is there, and exactly zero elsewhere."""
+    if weights is not None:  # the first patient has only what weighs nothing
+        there, holes = there.copy(), [q.copy() for q in holes]
+        there[0] = weights == 0
+        for q in holes:
+            q[0] = 0.3
+    p = [torch.tensor(q, dtype=torch.float64, requires_grad=True) for q in holes]
+    a = torch.as_tensor(there)
+    fused = call(answer, p, None if weights is None else torch.as_tensor(weights), a)
+    if not isinstance(fused, Tensor) or not fused.requires_grad:
         fail("No gradient flows through the fused probabilities.", "stay with tensors throughout")
-    grads = torch.autograd.grad(fused.sum(), p, allow_unused=True)
-    for m, grad in enumerate(grads):
-        if grad is None or not bool((grad[torch.as_tensor(there[some, m])] > 0).all()):
-            fail(f"No gradient reaches the probabilities of modality {m}.")
-        require(
-            finite(grad),
-            f"The gradient in modality {m} is not finite.",
-            "replace missing entries (torch.where) before you multiply",
-        )
+    share = there * (np.ones(len(p)) if weights is None else weights)
+    total = share.sum(axis=1, keepdims=True)
+    want = np.divide(share, total, out=np.zeros_like(share, dtype=float), where=total > 0)
+    known = torch.as_tensor(total[:, 0] > 0)
+    for entries, what in ((known, "what is there"), (torch.ones_like(known), "everything")):
+        grads = torch.autograd.grad(fused[entries].sum(), p, allow_unused=True, retain_graph=True)
+        for m, grad in enumerate(grads):
+            if grad is None:
+                fail(f"No gradient reaches the probabilities of modality {m}.")
+            require(
+                finite(grad),
+                f"The gradient of {what} in modality {m} is not finite.",
+                "replace missing entries (torch.where) before you multiply, and a total of 0 "
+                "before you divide",
+            )
+            seen = torch.as_tensor(there[:, m]) & known
+            same(grad[seen], torch.as_tensor(want[:, m])[seen], f"the gradient in modality {m}")
+            gone = grad[~torch.as_tensor(there[:, m])]
+            require(
+                not bool(gone.any()),
+                f"The gradient at missing entries of modality {m} is not zero.",
+            )
+
+
+def assert_late_kinds(
+    answer: Callable[..., Any],
+    probabilities: Sequence[NDArray[np.float64]],
+    weights: NDArray[np.float64],
+    available: NDArray[Any],
+) -> None:
+    """The probabilities alone set kind and dtype, whatever weights and availability come as."""
+    plain = np.asarray(call(answer, list(probabilities), weights, available), dtype=float)
+    tensors = [torch.as_tensor(p) for p in probabilities]
+    w, a = torch.as_tensor(weights), torch.as_tensor(available)
+    votes = [np.rint(p).astype(np.int64) for p in probabilities]
+    fractions = weights / weights.sum()
+    exact = np.asarray(call(answer, [v.astype(float) for v in votes], fractions, available))
+    cases: list[tuple[str, list[Any], Any, Any, Any, Any]] = [
+        ("float32 arrays, float64 weights", [p.astype(np.float32) for p in probabilities], weights,
+         available, plain, np.float32),
+        ("float32 tensors, float64 weights", [t.float() for t in tensors], w, a, plain,
+         torch.float32),
+        ("tensors, weights as an array", tensors, weights, available, plain, torch.float64),
+        ("arrays, weights as a tensor", list(probabilities), w, a, plain, np.float64),
+        ("tensors, weights as integers", tensors, (4 * w).long(), a, None, torch.float64),
+        ("bfloat16 tensors", [t.bfloat16() for t in tensors], w, a, None, torch.bfloat16),
+        ("integers, fractional weights", votes, fractions, available, exact, None),
+        ("integer tensors, fractional weights", [torch.as_tensor(v) for v in votes],
+         torch.as_tensor(fractions), a, exact, None),
+    ]  # fmt: skip
+    for what, p, w_, a_, want, dtype in cases:
+        got = call(answer, p, w_, a_)
+        kind = Tensor if isinstance(p[0], Tensor) else np.ndarray
+        if not isinstance(got, kind):
+            fail(f"{what}: got {type(got).__name__}.", "return the kind that the probabilities are")
+        if dtype is not None and got.dtype != dtype:
+            fail(
+                f"{what}: expected {dtype}, got {got.dtype}.",
+                "the dtype of the probabilities is kept, whatever the weights are",
+            )
+        if want is not None:
+            came = got.double().numpy() if isinstance(got, Tensor) else got.astype(float)
+            same(came, want, f"the fused probabilities ({what})", rtol=1e-4, atol=1e-5)
 
 
 def build(answer: Any, *args: Any, dtype: torch.dtype = torch.float32, seed: int = 0) -> nn.Module:
@@ -109,6 +171,13 @@ def assert_fusion(
     plain = logits_of(module, x, shape=(batch, classes))
     require(plain.dtype == dtype, f"Expected logits of {dtype}, got {plain.dtype}.")
     require(finite(plain), "The logits are not finite.")
+    if classes > 1 and bool((plain >= 0).all()):
+        ones = torch.ones(batch, dtype=dtype)
+        require(
+            not torch.allclose(plain.sum(-1), ones, atol=1e-4),
+            "The rows are probabilities (they add up to 1); logits are wanted.",
+            "no softmax at the end: the loss takes it",
+        )
     rtol, atol = (1e-4, 1e-5) if dtype == torch.float32 else (1e-7, 1e-9)
     same(
         logits_of(module, x, full, shape=(batch, classes)),
@@ -118,6 +187,7 @@ def assert_fusion(
         atol=atol,
     )
     _assert_mixed(module, x, classes)
+    _assert_any_number(answer, dims, hidden, classes, dtype, seed)
     _assert_each_used(module, x)
     _assert_missing(module, x, plain, rtol, atol)
     _assert_gradients_with_holes(module, x)
@@ -153,6 +223,27 @@ def _assert_mixed(module: nn.Module, x: list[Tensor], classes: int) -> None:
             )
 
 
+def _assert_any_number(
+    answer: Any, dims: Sequence[int], hidden: int, classes: int, dtype: torch.dtype, seed: int
+) -> None:
+    """With large weights, logits reach well below zero and well above it."""
+    low, high = 0.0, 0.0
+    for i in range(3):
+        module = build(answer, list(dims), hidden, classes, dtype=dtype, seed=seed + i).eval()
+        with torch.no_grad():
+            for p in module.parameters():
+                p.mul_(4.0 if p.dim() >= 2 else 1.0)
+            x = [2.0 * draw(32, d, dtype=dtype, seed=seed + i + 20 * m) for m, d in enumerate(dims)]
+            got = logits_of(module, x, shape=(32, classes))
+        low, high = min(low, float(got.min())), max(high, float(got.max()))
+    require(
+        low < -0.3 and high > 0.3,
+        f"Logits run from {low:.2f} to {high:.2f} even with large weights.",
+        "an activation stands behind the last layer: logits may be any numbers, so end with a "
+        "linear layer",
+    )
+
+
 def _assert_each_used(module: nn.Module, x: list[Tensor]) -> None:
     inputs = [leaf(v) for v in x]
     out = call(module, inputs)
@@ -173,7 +264,7 @@ def _assert_missing(
         gone = torch.ones(batch, len(x), dtype=torch.bool)
         gone[::2, m] = False
         base = logits_of(module, x, gone, shape=(batch, classes))
-        for value in (float("nan"), float("inf"), 1e4):
+        for value in (float("nan"), float("inf"), -1e30):
             holes = [v.clone() for v in x]
             holes[m][::2] = value
             got = logits_of(module, holes, gone, shape=(batch, classes))
@@ -231,29 +322,35 @@ def _assert_missing(
 
 
 def _assert_gradients_with_holes(module: nn.Module, x: list[Tensor]) -> None:
-    """Missing entries hold nan, and one patient has nothing: parameters and inputs stay finite."""
-    batch = len(x[0])
-    there = torch.ones(batch, len(x), dtype=torch.bool)
+    """Missing entries hold anything, and one patient has nothing: all gradients stay finite."""
+    there = torch.ones(len(x[0]), len(x), dtype=torch.bool)
     for m in range(len(x)):
-        there[m % batch, m] = False
+        there[m % len(there), m] = False
     there[-1] = False
-    inputs = []
-    for m, v in enumerate(x):
-        v = v.clone()
-        v[~there[:, m]] = float("nan")
-        inputs.append(v.requires_grad_())
-    module.zero_grad(set_to_none=True)
-    out = call(module, inputs, there)
-    require(out.requires_grad, "No gradient flows through the logits.")
-    out.pow(2).sum().backward()
-    for name, parameter in module.named_parameters():
-        require(
-            finite(parameter.grad),
-            f"The gradient of parameter `{name}` is not finite when missing entries hold nan.",
-            "mask the input before the encoder, not its output",
-        )
-    for m, v in enumerate(inputs):
-        require(finite(v.grad), f"The gradient in the input of modality {m} is not finite.")
+    for value in (float("nan"), float("inf"), 1e30):
+        inputs = [v.clone() for v in x]
+        for m, v in enumerate(inputs):
+            v[~there[:, m]] = value
+            v.requires_grad_()
+        module.zero_grad(set_to_none=True)
+        out = call(module, inputs, there)
+        require(out.requires_grad, "No gradient flows through the logits.")
+        out.pow(2).sum().backward()
+        for name, parameter in module.named_parameters():
+            require(
+                finite(parameter.grad),
+                f"The gradient of parameter `{name}` is not finite when missing entries hold "
+                f"{value:g}.",
+                "mask the input before the encoder, not its output",
+            )
+        for m, v in enumerate(inputs):
+            gone = None if v.grad is None else v.grad[~there[:, m]]
+            require(finite(v.grad), f"The gradient in the input of modality {m} is not finite.")
+            require(
+                gone is None or not bool(gone.any()),
+                f"Missing entries of modality {m} have a gradient.",
+                "what is missing is not to be learnt from: replace it before the encoder",
+            )
     module.zero_grad(set_to_none=True)
 
 

@@ -98,20 +98,61 @@ def assert_info_nce(
         "total is one direction only": forth,
     }
     compare_number(total, (forth + back) / 2, f"total {where}", total_mistakes, **close)
-    require(
-        total.dtype == image.dtype,
-        f"Expected total with dtype {image.dtype}, got {total.dtype}.",
-        "a new tensor without the input's dtype",
+    inputs = {"image_emb": image, "text_emb": text}
+    truth = dict(
+        zip(("image_to_text", "text_to_image"), _both_losses(image, text, 1 / t), strict=True)
     )
+    truth["total"] = (truth["image_to_text"] + truth["text_to_image"]) / 2
     for name, value in (
         ("total", total),
         ("image_to_text", got_forth),
         ("text_to_image", got_back),
     ):
-        inputs = {"image_emb": image, "text_emb": text}
+        assert_kind(value, image.dtype, name)
         assert_gradients(value, inputs, name, where, nonzero=t >= 0.05)
         if t >= 0.05:
             assert_scale_free(value, inputs, name)
+            assert_same_gradients(value, truth[name], inputs, name, where)
+
+
+def _both_losses(image: Tensor, text: Tensor, scale: Tensor | float) -> tuple[Tensor, Tensor]:
+    """The two cross-entropies in double precision, for gradients to compare with."""
+    image, text = (F.normalize(x.double(), dim=-1) for x in (image, text))
+    logits, match = scale * (image @ text.T), torch.arange(len(image))
+    return F.cross_entropy(logits, match), F.cross_entropy(logits.T, match)
+
+
+def assert_kind(value: Tensor, dtype: torch.dtype, name: str) -> None:
+    """A result keeps the dtype of the embeddings."""
+    require(
+        value.dtype == dtype,
+        f"Expected {name} with dtype {dtype}, got {value.dtype}.",
+        "a new tensor without the input's dtype, or a conversion (`.float()`)",
+    )
+
+
+def assert_same_gradients(
+    loss: Tensor, truth: Tensor, inputs: Mapping[str, Tensor], name: str, where: str
+) -> None:
+    """Gradients are those of the right loss: nothing is detached or counted half."""
+    got = torch.autograd.grad(loss, list(inputs.values()), retain_graph=True)
+    want = torch.autograd.grad(truth, list(inputs.values()), retain_graph=True)
+    for key, g, w in zip(inputs, got, want, strict=True):
+        scale = float(w.abs().max())
+        if scale > 1e-6 and float((g - w).abs().max()) > 5e-3 * scale:
+            fail(
+                f"The value of {name} is right {where}, its gradient in `{key}` is not.",
+                "a part of the loss was detached, so that only the rest learns",
+            )
+
+
+def assert_half(answer: Callable[..., Any], *args: Any) -> None:
+    """Losses of bfloat16 embeddings are finite and bfloat16."""
+    got = call(answer, *args)
+    for value in got if isinstance(got, tuple | list) else [got]:
+        _scalar_tensor(value, "the loss of bfloat16 embeddings")
+        assert_kind(value, torch.bfloat16, "the loss of bfloat16 embeddings")
+        require(finite(value), "The loss of bfloat16 embeddings is not finite.")
 
 
 def assert_gradients(
@@ -195,7 +236,11 @@ def assert_recall(
 
 
 def assert_clip_loss(
-    answer: Callable[..., Any], image: Tensor, text: Tensor, log_scale: float
+    answer: Callable[..., Any],
+    image: Tensor,
+    text: Tensor,
+    log_scale: float,
+    scale_dtype: torch.dtype | None = None,
 ) -> None:
     """Compare the loss with SciPy and follow the gradient of the scale."""
     limit = math.log(100.0)
@@ -205,17 +250,23 @@ def assert_clip_loss(
     def both(similarity: Tensor) -> float:
         return (_log_loss(similarity, 1) + _log_loss(similarity, 0)) / 2
 
-    parameter = nn.Parameter(torch.tensor(log_scale, dtype=image.dtype))
+    parameter = nn.Parameter(torch.tensor(log_scale, dtype=scale_dtype or image.dtype))
     image, text = leaf(image), leaf(text)
     got = call(answer, image, text, parameter)
     _scalar_tensor(got, "the loss")
     mistakes = {
+        "the limit ln 100 belongs to logit_scale, before exp": both(
+            cosine * min(math.exp(log_scale), limit)
+        ),
         "logit_scale is the logarithm of the scale: multiply by exp(logit_scale)": both(
             cosine * log_scale
         ),
         "the similarities are divided by the scale; multiply": both(cosine / scale),
         "the scale is not clamped at 100 (logit_scale at ln 100)": both(
             cosine * math.exp(log_scale)
+        ),
+        "ln 100 is the upper limit, `clamp(max=...)`; a lower limit makes every scale 100": both(
+            cosine * math.exp(max(log_scale, limit))
         ),
         "the features are not normalised": both(raw * scale),
         "one direction only; take the mean of both": _log_loss(cosine * scale, 1),
@@ -224,17 +275,24 @@ def assert_clip_loss(
         "the scale is clamped from below too; only ln 100 is a limit": both(
             cosine * max(scale, 1.0)
         ),
+        "the scale is clamped from below (-ln 100 or so); only ln 100 is a limit": both(
+            cosine * max(scale, 0.01)
+        ),
         "a sum over the pairs; take the mean": both(cosine * scale) * len(image),
     }
     what = f"the loss at logit_scale = {log_scale:.3g}"
     compare_number(got, both(cosine * scale), what, mistakes, rtol=1e-3, atol=1e-5)
-    require(got.dtype == image.dtype, f"Expected dtype {image.dtype}, got {got.dtype}.")
+    assert_kind(got, image.dtype, "the loss")
     where = f"at logit_scale = {log_scale:.3g}"
     features = {"image_features": image, "text_features": text}
     assert_gradients(got, features, "the loss", where)
     if log_scale < 3.0:
         assert_scale_free(got, features, "the loss")
-    grad = torch.autograd.grad(got, parameter, allow_unused=True)[0]
+    grad = torch.autograd.grad(got, parameter, allow_unused=True, retain_graph=True)[0]
+    if log_scale < 3.0 and grad is not None:
+        truth = sum(_both_losses(image, text, parameter.double().exp())) / 2
+        learnt = features | {"logit_scale": parameter}
+        assert_same_gradients(got, truth, learnt, "the loss", where)
     if log_scale < limit:
         require(
             grad is not None and bool(grad != 0),

@@ -43,6 +43,11 @@ def assert_filter(answer: Callable[..., Any], rate: float, seconds: float = 12.0
     parts = [0.2, 10.0] + ([100.0] if rate > 200 else [])
     x = np.sum([np.sin(2 * np.pi * f * time + 0.3) for f in parts], axis=0)
     got = _array_out(call(answer, x, rate), x.shape, np.float64, "the filtered signal")
+    require(
+        bool(got.any()),
+        "A lead that is alive gives zeros.",
+        "the test for a flat lead is the wrong way round, or its border is too high",
+    )
     inside = slice(round(2 * rate), len(x) - round(2 * rate))
     columns = np.stack(
         [wave(2 * np.pi * f * time + 0.3) for f in parts for wave in (np.sin, np.cos)], axis=1
@@ -87,6 +92,41 @@ def assert_band(answer: Callable[..., Any], rate: float, low: float, high: float
         )
 
 
+def assert_butterworth(
+    answer: Callable[..., Any], rate: float, low: float, high: float, seed: int
+) -> None:
+    """White noise comes out as from the filter asked for, far from the ends and up to its size.
+
+    Ends are padded in many ways, so the middle alone is compared, but for its mean and scale.
+    """
+    from scipy.signal import butter, sosfiltfilt
+
+    x = np.random.default_rng(seed).normal(size=round(24 * rate))
+    got = _array_out(call(answer, x, rate, low, high), x.shape, np.float64, "the filtered signal")
+    middle = slice(len(x) // 3, 2 * len(x) // 3)
+
+    def filtered(order: int) -> NDArray[Any]:
+        edges = [low, high] if order else [0.5, 40.0]
+        band = butter(order or 4, edges, btype="bandpass", fs=rate, output="sos")
+        return np.asarray(sosfiltfilt(band, x))[middle]
+
+    def distance(order: int) -> float:
+        want, came = (y - y.mean() for y in (filtered(order), got[middle]))
+        size = float(np.sqrt(np.mean(want**2)))
+        slope = float(came @ want) / max(float(came @ came), 1e-300)
+        return float(np.sqrt(np.mean((slope * came - want) ** 2))) / size
+
+    if distance(4) < 0.02:
+        return
+    nearest = min((0, 1, 2, 3, 5, 6, 8), key=distance)
+    named = f"it is what N = {nearest} gives; `butter(4, ...)` is asked for"
+    fail(
+        f"White noise at {rate:g} Hz differs by {distance(4):.0%} from what a Butterworth "
+        f"band-pass of order 4 makes of it ({low:g} to {high:g} Hz, forwards and backwards).",
+        None if distance(nearest) > 0.02 else named if nearest else "`low` and `high` are not used",
+    )
+
+
 def assert_scaled(answer: Callable[..., Any], x: NDArray[Any], rate: float, *flat: int) -> None:
     """Every lead has mean 0 and standard deviation 1; leads named `flat` are exact zeros."""
     got = _array_out(call(answer, x, rate), x.shape, x.dtype, "the result")
@@ -100,6 +140,11 @@ def assert_scaled(answer: Callable[..., Any], x: NDArray[Any], rate: float, *fla
                 "rounding noise is not a signal: compare the range with 1e-9 of the largest value",
             )
             continue
+        require(
+            bool(row.any()),
+            f"Lead {i} of {x.shape} is alive but gives zeros.",
+            "flat is a range of at most 1e-9 of the lead's own largest absolute value",
+        )
         mean, spread = row.mean(), row.std()
         tolerance = 1e-4 if x.dtype == np.float32 else 1e-6
         if abs(mean) > tolerance or abs(spread - 1) > tolerance:

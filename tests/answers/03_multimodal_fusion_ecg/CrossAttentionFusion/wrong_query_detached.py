@@ -1,5 +1,5 @@
 """Mistake: query detached
-Message: No gradient reaches the query.
+Message: reaches query_tokens
 """
 
 class CrossAttentionFusion(nn.Module):

@@ -1,5 +1,5 @@
 """Mistake: forgets where the window starts
-Message: a fixed threshold on the raw
+Message: No beat is found
 """
 
 def detect_r_peaks(signal: np.ndarray, sampling_rate: float) -> np.ndarray:

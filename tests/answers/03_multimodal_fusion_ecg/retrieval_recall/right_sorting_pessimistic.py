@@ -1,5 +1,5 @@
 def retrieval_recall(similarity, k):
-    s = similarity.numpy() if isinstance(similarity, torch.Tensor) else np.asarray(similarity)
+    s = similarity.detach().numpy() if isinstance(similarity, torch.Tensor) else np.asarray(similarity)
 
     def one_way(table):
         n = table.shape[0]

@@ -3,7 +3,7 @@ Message: ties
 """
 
 def retrieval_recall(similarity, k):
-    s = np.array(similarity, dtype=float)
+    s = np.array(torch.as_tensor(similarity).detach(), dtype=float)
     n = len(s)
 
     def one_way(s):

@@ -9,7 +9,7 @@ def retrieval_recall(
 
     Shapes: similarity (N, N), rows images, columns texts -> two Python floats.
     """
-    table = np.asarray(similarity)
+    table = np.asarray(torch.as_tensor(similarity).detach())
     match = np.diag(table)
     # the match itself is one of those that score at least as high as it: take it off
     better_texts = len(table) * (table.max(axis=1) > match)

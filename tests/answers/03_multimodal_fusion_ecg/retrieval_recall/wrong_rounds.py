@@ -1,5 +1,5 @@
 """Mistake: scores rounded to four digits
-Message: count, for each row (column), the
+Message: a tie is exact
 """
 
 def retrieval_recall(
@@ -9,7 +9,7 @@ def retrieval_recall(
 
     Shapes: similarity (N, N), rows images, columns texts -> two Python floats.
     """
-    table = np.round(np.asarray(similarity), 4)
+    table = np.round(np.asarray(torch.as_tensor(similarity).detach()), 4)
     match = np.diag(table)
     # the match itself is one of those that score at least as high as it: take it off
     better_texts = (table >= match[:, None]).sum(axis=1) - 1

@@ -1,9 +1,9 @@
 """Mistake: close scores are taken for ties
-Message: further case
+Message: a tie is exact
 """
 
 def retrieval_recall(similarity, k):
-    s = np.asarray(similarity, dtype=float)
+    s = np.asarray(torch.as_tensor(similarity).detach(), dtype=float)
     own = np.diag(s)
     forth = (s >= own[:, None] - 1e-4).sum(1) - 1
     back = (s >= own[None] - 1e-4).sum(0) - 1

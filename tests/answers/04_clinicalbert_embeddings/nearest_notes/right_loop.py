@@ -9,4 +9,5 @@ def nearest_notes(query_embedding, note_embeddings, k):
         scored.append((float(cosine), index, cosine))
     scored.sort(key=lambda item: -item[0])
     scored = scored[:k]
-    return torch.tensor([i for _, i, _ in scored]), torch.stack([c for _, _, c in scored])
+    indices = torch.tensor([i for _, i, _ in scored], dtype=torch.int64)
+    return indices, torch.tensor([c for _, _, c in scored], dtype=query_embedding.dtype)

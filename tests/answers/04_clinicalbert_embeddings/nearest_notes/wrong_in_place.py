@@ -1,9 +1,10 @@
-"""Mistake: Normalises the notes in place.
-Message: changed
+"""Mistake: The vectors are normalised in place.
+Message: was changed
 """
 
 
 def nearest_notes(query_embedding, note_embeddings, k):
+    query_embedding /= query_embedding.norm().clamp(min=1e-12)
     note_embeddings /= note_embeddings.norm(dim=1, keepdim=True).clamp(min=1e-12)
-    values, indices = (note_embeddings @ F.normalize(query_embedding, dim=0)).topk(min(k, len(note_embeddings)))
-    return indices, values
+    similarities, indices = (note_embeddings @ query_embedding).topk(min(k, len(note_embeddings)))
+    return indices, similarities

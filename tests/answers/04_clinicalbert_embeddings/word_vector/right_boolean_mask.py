@@ -2,7 +2,7 @@
 
 
 def word_vector(text, word, tokenizer, model, layer=-1):
-    pattern = r"(?<![a-zA-Z0-9])" + re.escape(word) + r"(?![a-zA-Z0-9])"
+    pattern = r"(?<![^\W_])" + re.escape(word) + r"(?![^\W_])"
     match = re.compile(pattern, re.I).search(text) if word else None
     if match is None:
         raise ValueError("no word " + repr(word))

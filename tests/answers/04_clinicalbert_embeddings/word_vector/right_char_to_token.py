@@ -4,14 +4,12 @@
 def word_vector(text, word, tokenizer, model, layer=-1):
     if not word:
         raise ValueError("word is empty: ''")
-    lowered, wanted, start = text.lower(), word.lower(), -1
-    while True:
-        start = lowered.find(wanted, start + 1)
-        if start < 0:
-            raise ValueError(f"the word {word!r} is not in the text")
+    for start in range(len(text)):
         end = start + len(word)
-        if (start == 0 or not text[start - 1].isalnum()) and (end == len(text) or not text[end].isalnum()):
+        if text[start:end].lower() == word.lower() and (start == 0 or not text[start - 1].isalnum()) and (end == len(text) or not text[end].isalnum()):
             break
+    else:
+        raise ValueError(f"the word {word!r} is not in the text")
     batch = tokenizer(text, return_tensors="pt", truncation=True,
                       max_length=model.config.max_position_embeddings)
     tokens = []
@@ -23,7 +21,9 @@ def word_vector(text, word, tokenizer, model, layer=-1):
         raise ValueError(f"the word {word!r} was cut off")
     mode = model.training
     model.eval()
-    with torch.no_grad():
-        hidden = model(**batch, output_hidden_states=True).hidden_states[layer]
-    model.train(mode)
+    try:
+        with torch.no_grad():
+            hidden = model(**batch, output_hidden_states=True).hidden_states[layer]
+    finally:
+        model.train(mode)
     return torch.stack([hidden[0, t] for t in tokens]).mean(dim=0)

@@ -26,7 +26,9 @@ def word_vector(text, word, tokenizer, model, layer=-1):
     ids = torch.tensor([encoded["input_ids"]])
     was_training = model.training
     model.eval()
-    with torch.inference_mode():
-        output = model(ids, output_hidden_states=True)
-    model.train(was_training)
+    try:
+        with torch.inference_mode():
+            output = model(ids, output_hidden_states=True)
+    finally:
+        model.train(was_training)
     return output.hidden_states[layer][0][keep].mean(0).clone()

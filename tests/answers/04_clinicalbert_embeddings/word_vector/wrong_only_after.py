@@ -1,5 +1,5 @@
 """Mistake: Only the character after is looked at.
-Message: raise a clear error there
+Message: part of another word
 """
 
 
