@@ -246,14 +246,14 @@ class Peer:
         if token is None and self.guarded:
             token = len(self.raised) + 1
             self.raised[token] = error
-        try:
+        text, bare = "", True
+        with contextlib.suppress(BaseException):  # a student's exception may refuse to be looked at
+            bare = not error.args
             text = str(error)[:LONGEST_TEXT]
-        except BaseException:
-            text = ""
         return {
             "mro": [k.__name__ for k in type(error).__mro__][:20],
             "text": text,
-            "bare": not error.args,
+            "bare": bare,
             "line": core.line_of(error),
             "token": token,
         }
