@@ -21,6 +21,7 @@ __all__ = [
     "pooling_weights",
     "precision_at_causes",
     "randomised",
+    "rollout_scores",
 ]
 
 Batch = Mapping[str, torch.Tensor]
@@ -68,6 +69,23 @@ def layer_scores(model: nn.Module, layer: nn.Module, batch: Batch) -> np.ndarray
 def pooling_weights(model: nn.Module, batch: Batch) -> np.ndarray:
     """Return the weights of the attention pooling, (B, H, T)."""
     return model(*_inputs(batch), need_weights=True)[1]["pooling"].cpu().numpy()
+
+
+@torch.no_grad()
+def rollout_scores(model: nn.Module, batch: Batch) -> np.ndarray:
+    """Follow the pooling's attention back through the layers to the events, (B, T).
+
+    Each layer counts as half attention (mean over heads) and half residual path; padding gives 0.
+
+    References
+    ----------
+    Abnar and Zuidema, Quantifying attention flow in transformers, 2020.
+    """
+    weights = model(*_inputs(batch), need_weights=True)[1]
+    row = weights["pooling"].mean(1)[:, None]  # (B, 1, T)
+    for attention in reversed(weights["layers"]):
+        row = (row @ attention.mean(1) + row) / 2
+    return row[:, 0].masked_fill(~batch["is_event"], 0).cpu().numpy()
 
 
 def randomised(model: nn.Module, generator: torch.Generator) -> nn.Module:

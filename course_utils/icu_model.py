@@ -104,11 +104,16 @@ class IcuRiskModel(nn.Module):
 
 
 class IcuStepModel(nn.Module):
-    """A causal encoder with one logit at every event: the risk as far as it was known then.
+    """An encoder that reads the past alone, one logit at every event: the risk as known then.
+
+    Events of one instant became known together, so they share one logit: their vectors are
+    averaged before the head.
 
     Shapes
     ------
-    events (B, T, D), static (B, S), is_event (B, T) bool -> logits (B, T)
+    events (B, T, D), static (B, S), known (B, 1, T, T) bool -> logits (B, T); ``known`` is True
+    where the key (last dimension) is known at the query's time. Rows without any known key
+    (padding) give logits that mean nothing.
     """
 
     def __init__(
@@ -133,17 +138,16 @@ class IcuStepModel(nn.Module):
         )
 
     def forward(
-        self, events: torch.Tensor, static: torch.Tensor, is_event: torch.Tensor
+        self, events: torch.Tensor, static: torch.Tensor, known: torch.Tensor
     ) -> torch.Tensor:
-        """Return one logit per event; an event sees itself and what came before."""
-        length = events.shape[1]
-        causal = torch.ones(length, length, dtype=torch.bool, device=events.device).tril()
-        mask = is_event[:, None, None, :] & causal  # (B, 1, T, T)
+        """Return one logit per event; an event sees what is known at its time."""
         x = self.input_projection(events)
         for block in self.blocks:
-            x, _ = block(x, attn_mask=mask)
-        static = static[:, None].expand(-1, length, -1)
-        return self.head(torch.cat([self.norm(x), static], dim=-1))[..., 0]
+            x, _ = block(x, attn_mask=known)
+        together = (known & known.transpose(-1, -2))[:, 0].to(x.dtype)  # (B, T, T): one instant
+        x = together @ self.norm(x) / together.sum(-1, keepdim=True).clamp(min=1)
+        static = static[:, None].expand(-1, events.shape[1], -1)
+        return self.head(torch.cat([x, static], dim=-1))[..., 0]
 
 
 def load_risk_model(path: str | Path, config: Mapping[str, Any]) -> IcuRiskModel:

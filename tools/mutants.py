@@ -279,7 +279,8 @@ def _reasons(subject: Subject, found: dict[str, Any]) -> list[str]:
         if key in found and found[key]["outcome"] == "survives":
             by_reason.setdefault(entry["reason"], []).append(entry["what"])
     return [
-        f"- `{subject.exercise}` ({len(whats)}): {reason}" for reason, whats in by_reason.items()
+        f"- `{subject.exercise}` ({len(changes)}): {reason}"
+        for reason, changes in by_reason.items()
     ]
 
 

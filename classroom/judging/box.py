@@ -42,6 +42,7 @@ def main() -> None:
     importlib.import_module("classroom.judging.bridge.peer")
     module = main_module(job["imports"], job["module"])
     shell = importlib.import_module("classroom.judging.cells").Shell(module)
+    _first_times()
     gc.collect()
     gc.freeze()
     send(control, {"ready": True, "seconds": time.process_time()})
@@ -75,6 +76,18 @@ def main() -> None:
             room = None
     if room is not None:
         room.close(0.0)
+
+
+def _first_times() -> None:
+    """Do once what imports much of torch the first time; else every fork would, for seconds."""
+    import torch
+
+    from course_utils.checks import calls
+
+    x = torch.ones(2, requires_grad=True)
+    with calls.LibraryWatch(("scaled_dot_product_attention",)):
+        y = x * 2
+    torch.autograd.grad([y], [x], [torch.ones(2)])
 
 
 def serve(sock: socket.socket, forbids: list[str], shell: Shell) -> None:

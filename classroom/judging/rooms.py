@@ -53,6 +53,7 @@ class Room:
             os.close(self.pipe)
             if boxed:
                 _enter(work, job, write)
+            os.close(write)
             _student(work, job, None)
         os.close(write)
 
@@ -145,7 +146,7 @@ def _enter(work: Callable[[], None], job: dict[str, Any], pipe: int) -> NoReturn
             guard_memory()
         first = os.fork()
         if first == 0:
-            _first(work, job, tell)
+            _first(work, job, tell, pipe)
         tell(init=first)
         os.waitpid(first, 0)
     except BaseException as error:
@@ -154,12 +155,15 @@ def _enter(work: Callable[[], None], job: dict[str, Any], pipe: int) -> NoReturn
         os._exit(0)
 
 
-def _first(work: Callable[[], None], job: dict[str, Any], tell: Callable[..., None]) -> NoReturn:
+def _first(
+    work: Callable[[], None], job: dict[str, Any], tell: Callable[..., None], pipe: int
+) -> NoReturn:
     """Furnish the room and start the student's process; when that ends, so does the room."""
     try:
         _furnish(job)
         student = os.fork()
         if student == 0:
+            os.close(pipe)  # what is told on it is believed
             _student(work, job, int(job["user"]))
         LIBC.prctl(SET_DEATH_SIGNAL, signal.SIGKILL, 0, 0, 0)
         null = os.open(os.devnull, os.O_RDWR)

@@ -207,6 +207,7 @@ def heat_map(
         cbar_kws={"label": colorbar},
         ax=ax,
     )
+    ax.tick_params(axis="y", rotation=0)
     ax.set(xlabel=xlabel, ylabel=ylabel)
     if title:
         ax.set_title(title)

@@ -8,12 +8,17 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import torch
+import torch.nn.functional as F
 
-from course_utils.checks.calls import call
 from course_utils.checks.compare import same
-from course_utils.checks.core import fail, require
+from course_utils.checks.core import require
+from course_utils.checks.icu_mortality import deletion as removal
+from course_utils.checks.icu_mortality import explaining as why
+from course_utils.checks.icu_mortality import flow
 from course_utils.checks.icu_mortality import models as small
+from course_utils.checks.icu_mortality import risk as risks
 from course_utils.checks.icu_mortality import tables as sql
+from course_utils.checks.icu_mortality.alone import call_alone
 from course_utils.checks.icu_mortality.audit import audit_checks
 from course_utils.checks.icu_mortality.pooling import pooling_checks
 from course_utils.checks.notebook import Notebook
@@ -49,8 +54,14 @@ def find_leaks(answer: Callable) -> str:
 @NOTEBOOK.exercise(points=6)
 def fit_preprocessor(answer: Callable) -> str:
     """Compare with hand-made numbers: three training stays, two new ones."""
+    levels = ["Z", "C", "B", "A"]  # neither sorted nor all in use
     static = pd.DataFrame(
-        {"unit": ["MICU", "CCU", "MICU"], "age": [50, 60, 70], "race": ["B", "A", "C"], "one": 1.0},
+        {
+            "unit": ["MICU", "CCU", "MICU"],
+            "one": 1.0,
+            "age": [50, 60, 70],
+            "race": pd.Categorical(["B", "A", "C"], levels),
+        },
         index=pd.Index([7, 3, 5], name="stay_id"),
     )
     events = pd.DataFrame(
@@ -61,26 +72,25 @@ def fit_preprocessor(answer: Callable) -> str:
             "minutes_since_admission": [0.0, 10.0, 20.0, 30.0],
         }
     )
-    fitted = call(answer, static, events)
+    fitted = call_alone(answer, static, events)
     require(
         hasattr(fitted, "transform"),
         f"Expected an object with a method transform, got {type(fitted).__name__}.",
     )
     z = np.sqrt(1.5)
-    want = np.array([[-z, 0, 0, 1, 0, 1, 0], [0, 0, 1, 0, 1, 0, 0], [z, 0, 0, 1, 0, 0, 1]])
-    sample = {"the sample deviation was used (ddof=1); here it is the population's": _ddof1(want)}
+    want = np.array([[0, -z, 0, 1, 0, 1, 0], [0, 0, 1, 0, 1, 0, 0], [0, z, 0, 1, 0, 0, 1]])
     t = (np.array([0.0, 10, 20, 30]) - 15) / np.sqrt(125)
     want_events = np.array([[t[0], 1, 0], [t[1], 0, 1], [t[2], 1, 0], [t[3], 1, 0]])
-    features(fitted, static, events, want, want_events, "the training stays", sample)
+    trained = (static, events, want, want_events)
+    features(fitted, *trained, "the training stays", _coding_mistakes(want))
     new = pd.DataFrame(
-        {"unit": ["SICU", "CCU"], "age": [90, 60], "race": ["A", "?"], "one": 1.0}, index=[1, 2]
+        {"unit": ["SICU", "CCU"], "one": 1.0, "age": [90, 60], "race": ["A", "?"]}, index=[1, 2]
     )
     new_events = events.iloc[[1, 3]].assign(
         event_type=["ingredient", "procedure"], minutes_since_admission=[15.0, 2000.0]
     )
-    want = np.array([[3 * z, 0, 0, 0, 1, 0, 0], [0, 0, 1, 0, 0, 0, 0]])
+    want = np.array([[0, 3 * z, 0, 0, 1, 0, 0], [0, 0, 1, 0, 0, 0, 0]])
     late = (2000 - 15) / np.sqrt(125)
-    refit = "was it fitted again in transform? only training patients may teach it anything"
     features(
         fitted,
         new,
@@ -88,15 +98,27 @@ def fit_preprocessor(answer: Callable) -> str:
         want,
         np.array([[0, 0, 0], [late, 0, 1]]),
         "new stays, with an unknown category",
-        hint=refit,
+        hint="was it fitted again in transform? only training patients may teach it anything",
     )
+    call_alone(answer, new, new_events)
+    apart = "each object keeps what it was fitted on: self.…, not a global or a shared class"
+    features(fitted, *trained, "the training stays, after another fit", hint=apart)
     return "order of the columns, scaling, unknown categories, a constant column, no refitting"
 
 
-def _ddof1(want: np.ndarray) -> np.ndarray:
-    out = want.copy()
-    out[:, 0] *= np.sqrt(2 / 3)
-    return out
+def _coding_mistakes(want: np.ndarray) -> dict[str, np.ndarray]:
+    sample, mixed = want.copy(), want.copy()
+    sample[:, 1] *= np.sqrt(2 / 3)
+    mixed[:, [0, 1]] = want[:, [1, 0]]
+    levels = want.copy()
+    levels[:, 4:] = want[:, [6, 5, 4]]
+    unused = np.concatenate([want, np.zeros((len(want), 1))], axis=1)
+    return {
+        "the sample deviation was used (ddof=1); here it is the population's": sample,
+        "the numbers stand in the order of the columns": mixed,
+        "each block is sorted by its values, not by the levels of a pandas categorical": levels,
+        "only values that occur in training have a column, unused levels have none": unused,
+    }
 
 
 def features(
@@ -110,7 +132,7 @@ def features(
     hint: str | None = None,
 ) -> None:
     """Compare both arrays that ``fitted.transform`` gives with the wanted ones."""
-    got = call(fitted.transform, static, events)
+    got = call_alone(fitted.transform, static, events)
     require(
         isinstance(got, tuple | list) and len(got) == 2,
         f"Expected (static_features, event_features), got {type(got).__name__}.",
@@ -124,10 +146,11 @@ def features(
         )
         require(array.dtype == np.float32, f"Expected {name} as float32, got {array.dtype}.")
         known = dict(mistakes or {}) if name.startswith("static") else {}
+        named = [w for w, v in known.items() if v.shape == array.shape != want.shape]
         require(
             array.shape == want.shape,
             f"Expected the {name} of {who} with shape {want.shape}, got {array.shape}.",
-            hint,
+            hint or next(iter(named), None),
         )
         if hint and not np.allclose(array, want, atol=1e-4):
             known[hint] = array
@@ -138,13 +161,13 @@ def features(
 def collate_stays(answer: Callable) -> str:
     """Pad three stays, one of them without events and one with an all-zero event."""
     stays = [
-        small.stay(11, 2, 3, seed=1),
-        small.stay(12, 0, 3, seed=2),
-        small.stay(13, 4, 3, seed=3),
+        small.stay(13, 2, 3, seed=1),
+        small.stay(11, 0, 3, seed=2),
+        small.stay(12, 4, 3, seed=3),
     ]
     stays[0]["events"][1] = 0  # a real event whose numbers happen to be zero
-    batch_matches(call(answer, stays), stays)
-    batch_matches(call(answer, stays[:1]), stays[:1])
+    batch_matches(call_alone(answer, stays), stays)
+    batch_matches(call_alone(answer, stays[:1]), stays[:1])
     return "shapes, padding behind, mask, lengths, dtypes, a stay without events, a batch of one"
 
 
@@ -211,11 +234,12 @@ def recency_weighted_loss(answer: Callable) -> str:
         ),
         "all events weigh the same": t((a + b) / 2),
     }
-    got = call(answer, z, t([1.0]), minutes, real, 60.0)
+    got = call_alone(answer, z, t([1.0]), minutes, real, 60.0)
     require(torch.is_tensor(got) and got.dim() == 0, "Expected a 0-d tensor.")
     same(got, want, "the loss of logits 2, −1 at 60 and 0 minutes, half_life 60", mistakes=mistakes)
     loss_of_two(answer, a, b)
     loss_edges(answer, torch.float32)
+    loss_kinds(answer)
     return "weights, mean over stays, padding, extreme logits and weights, no events, gradients"
 
 
@@ -232,7 +256,7 @@ def loss_of_two(answer: Callable, a: float, b: float) -> None:
         "a stay without events is left out of the mean": t((first + b) / 3),
     }
     for kind in (torch.float32, torch.int64, torch.bool):
-        got = call(answer, z, torch.ones(3).to(kind), minutes, real, 60)
+        got = call_alone(answer, z, torch.ones(3).to(kind), minutes, real, 60)
         same(got, t((first + b) / 2), f"the loss of 3 stays ({kind} outcome)", mistakes=mistakes)
 
 
@@ -243,7 +267,7 @@ def loss_edges(answer: Callable, dtype: torch.dtype) -> None:
         z: torch.Tensor, y: torch.Tensor, minutes: torch.Tensor, real: torch.Tensor, half: float
     ):
         z = z.to(dtype).requires_grad_()
-        loss = call(answer, z, y, minutes.to(dtype), real, half)
+        loss = call_alone(answer, z, y, minutes.to(dtype), real, half)
         require(torch.is_tensor(loss) and loss.dim() == 0, "Expected a 0-d tensor.")
         require(loss.dtype == dtype, f"Expected dtype {dtype}, got {loss.dtype}.")
         require(loss.requires_grad, "The loss has no gradient.", "was it built from a constant?")
@@ -258,202 +282,119 @@ def loss_edges(answer: Callable, dtype: torch.dtype) -> None:
     require(bool(gradient.isfinite().all()), "Gradients at logits of ±1000 are not finite.")
     require(gradient[0, 2] == 0, "Padding has a gradient.", "leave padding out of the sum")
     loss, gradient = run(t([[1.0, 2.0, 3.0]]), t([1.0]), t([[1e6, 2e6, 0.0]]), real, 1.0)
+    recent = F.softplus(t(-1.0, dtype=dtype))  # the other event lies a million half-lives before
     hint = "2^(−1,000,000) is 0, and 0/0 is not a number: measure the minutes from the latest event"
     require(bool(loss.isfinite()), f"The loss is {loss.item()} when every weight underflows.", hint)
     require(
         bool(gradient.isfinite().all()), "Gradients are not finite when weights underflow.", hint
     )
+    same(loss, recent, "the loss when every weight underflows", mistakes={hint: loss})
+    require(bool(gradient[0, 0] != 0), "No gradient when every weight underflows.", hint)
+    beside = t([[True, True, False], [True, False, False]])
+    loss, gradient = run(
+        t([[1.0, 2.0, 3.0], [2.0, 0.0, 0.0]]),
+        t([1.0, 0.0]),
+        t([[1e6, 2e6, 0.0], [1.0, 0.0, 0.0]]),
+        beside,
+        1.0,
+    )
+    hint = "measure from the latest event of each stay, not of the whole batch"
+    pair = (recent + F.softplus(t(2.0, dtype=dtype))) / 2
+    same(loss, pair, "the loss of an old stay beside a recent one", mistakes={hint: loss})
+    require(bool(gradient.isfinite().all()), "Gradients of an old stay are not finite.", hint)
     none = torch.zeros(1, 3, dtype=torch.bool)
     loss, gradient = run(t([[1.0, 2.0, 3.0]]), t([1.0]), t([[1.0, 2.0, 0.0]]), none, 10.0)
     same(loss, t(0.0, dtype=dtype), "the loss without any event")
     require(bool((gradient == 0).all()), "Without any event gradients are not 0.")
     one = run(t([[0.3, -0.7, 5.0]]), t([1.0]), t([[9.0, 4.0, 7.0]]), real, 10.0)
-    two = run(t([[0.3, -0.7, -1e4]]), t([1.0]), t([[9.0, 4.0, -3e4]]), real, 10.0)
     hint = "select with torch.where or masked_fill before you sum; 0 × inf is not a number"
-    same(two[0], one[0], "the loss with other numbers at padding", mistakes={hint: two[0]})
-    require(bool((two[1][0, 2:] == 0).all()), "Padding has a gradient.", hint)
+    for junk, minute in ((-1e4, -3e4), (1e30, -1e30), (torch.nan, torch.nan), (torch.inf, 1e30)):
+        two = run(t([[0.3, -0.7, junk]]), t([1.0]), t([[9.0, 4.0, minute]]), real, 10.0)
+        same(two[0], one[0], f"the loss with {junk:g} at padding", mistakes={hint: two[0]})
+        require(bool((two[1][0, 2:] == 0).all()), "Padding has a gradient.", hint)
+        same(two[1], one[1], f"the gradient with {junk:g} at padding", mistakes={hint: two[1]})
+
+
+def loss_kinds(answer: Callable) -> None:
+    """The loss has the dtype of the logits, whatever the other arguments are."""
+    z, real = torch.tensor([[0.3, -0.7, 1.0]]), torch.tensor([[True, True, False]])
+    want = F.softplus(torch.tensor([-0.3, 0.7])) * torch.tensor([0.5, 1.0])
+    want = want.sum() / 1.5
+    minutes = torch.tensor([[20, 10, 0]])
+    for kind in (torch.float64, torch.int64, torch.float32):
+        for of_outcome in (torch.uint8, torch.float64, torch.bool):
+            outcome = torch.ones(1).to(of_outcome)
+            got = call_alone(answer, z, outcome, minutes.to(kind), real, 10)
+            same(got, want, f"the loss with {kind} minutes and {of_outcome} outcomes")
+    for dtype in (torch.bfloat16, torch.float16):
+        got = call_alone(answer, z.to(dtype), torch.ones(1), minutes.float(), real, 10.0)
+        same(got, want.to(dtype), "the loss of logits in half precision", rtol=0.02, atol=0.01)
+
+
+@NOTEBOOK.exercise(points=4)
+def causal_by_time_mask(answer: Callable) -> str:
+    """Compare with plain loops: ties, unsorted times, padding, every real dtype."""
+    t = torch.tensor
+    real = t([[True, True, True, True, False], [True, True, False, False, False]])
+    minutes = t([[10.0, 10.0, 30.0, 45.0, 0.0], [7.0, 60.0, 0.0, 0.0, 0.0]])
+    flow.time_mask_case(answer, minutes, real, "sorted, with a tie")
+    minutes = t([[40.0, 10.0, 40.0, 25.0, 30.0], [7.0, -2.0, 0.0, 0.0, 0.0]])
+    flow.time_mask_case(answer, minutes, real, "times not sorted")
+    flow.time_mask_case(answer, t([[3.0]]), t([[True]]), "one event")
+    flow.time_mask_case(answer, t([[3.0, 4.0]]), t([[False, False]]), "no event")
+    flow.time_mask_kinds(answer)
+    return "ties, order, padding of keys and queries, one event, none, every dtype, exactly"
 
 
 @NOTEBOOK.exercise(points=6)
 def evaluate_risk(answer: Callable) -> str:
     """Compare with scikit-learn and with what resampling must do."""
-    rng = np.random.default_rng(3)
-    logit = rng.normal(-1, 1.2, 300)
-    outcome = (rng.random(300) < 1 / (1 + np.exp(-1.5 * logit))).astype(int)
-    risk = 1 / (1 + np.exp(-logit))
-    risk_matches(answer, outcome, risk)
-    interval_of_share(answer, n=400, share=0.3)
-    resampled_rows(answer, n=60, share=0.3)
-    percentiles_of_two(answer, n=400, share=0.3)
-    state = np.random.get_state()[1].copy()  # noqa: NPY002
-    few = {"n_boot": 8}
-    first = call(answer, outcome, risk, seed=1, **few)
-    require(
-        (np.random.get_state()[1] == state).all(),  # noqa: NPY002
-        "NumPy's global random state was changed.",
-        "np.random.default_rng(seed) is a generator of your own",
-    )
-    again = call(answer, outcome.tolist(), risk.tolist(), seed=1, **few)
-    require(first == again, "The same seed gave other numbers the second time (or for lists).")
-    require(
-        first != call(answer, outcome, risk, seed=2, **few),
-        "Another seed changed nothing.",
-        "the intervals come from resampled rows",
-    )
-    nan_cases(answer)
-    return "four measures against scikit-learn, intervals, seeds, one class, constant, separable"
-
-
-def risk_matches(answer: Callable, outcome: np.ndarray, risk: np.ndarray) -> None:
-    """Estimates equal scikit-learn's; each measure is a tuple (estimate, low, high)."""
-    from sklearn.linear_model import LogisticRegression
-    from sklearn.metrics import average_precision_score, brier_score_loss, roc_auc_score
-
-    z = np.clip(risk, 1e-6, 1 - 1e-6)
-    z = np.log(z / (1 - z))[:, None]
-    slope = LogisticRegression(C=np.inf, tol=1e-9, max_iter=5000).fit(z, outcome).coef_[0, 0]
-    ridge = LogisticRegression(max_iter=500).fit(z, outcome).coef_[0, 0]
-    on_risk = LogisticRegression(C=np.inf, max_iter=5000).fit(risk[:, None], outcome).coef_[0, 0]
-    got = call(answer, outcome, risk, n_boot=25)
-    want = {
-        "auroc": roc_auc_score(outcome, risk),
-        "auprc": average_precision_score(outcome, risk),
-        "brier": brier_score_loss(outcome, risk),
-        "calibration_slope": slope,
-    }
-    hard = (risk > 0.5).astype(int)
-    mistakes = {
-        "auroc": {"the risks were cut at 0.5 first": roc_auc_score(outcome, hard)},
-        "auprc": {"average precision is wanted, not the trapezoid": _trapezoid(outcome, risk)},
-        "brier": {"squared differences are wanted": np.abs(risk - outcome).mean()},
-        "calibration_slope": {
-            "LogisticRegression penalises by default": ridge,
-            "regress on the logit of the risk, not on the risk": on_risk,
-        },
-    }
-    require(isinstance(got, dict), f"Expected a dict, got {type(got).__name__}.")
-    for name, value in want.items():
-        require(name in got, f"Expected the key {name!r}, got {', '.join(map(str, got))}.")
-        require(
-            isinstance(got[name], tuple) and len(got[name]) == 3,
-            f"Expected {name} as a tuple (estimate, low, high), got {got[name]!r}.",
-        )
-        require(
-            all(isinstance(v, float) for v in got[name]),
-            f"Expected floats in {name}, got {[type(v).__name__ for v in got[name]]}.",
-        )
-        same(got[name][0], value, name, rtol=2e-3, atol=1e-5, mistakes=mistakes[name])
-        low, high = got[name][1:]
-        require(low < high, f"The interval of {name} is {low:.4g} to {high:.4g}.")
-        require(
-            low <= value <= high,
-            f"{name} {value:.4g} is outside {low:.4g} to {high:.4g}.",
-            "resample outcome and risk together, row by row",
-        )
-
-
-def _trapezoid(outcome: np.ndarray, risk: np.ndarray) -> float:
-    from sklearn.metrics import auc, precision_recall_curve
-
-    precision, recall, _ = precision_recall_curve(outcome, risk)
-    return float(auc(recall, precision))
-
-
-def interval_of_share(answer: Callable, n: int, share: float) -> None:
-    """When nobody died and the risk is 0 or 1, the Brier score is a share: its interval is known.
-
-    One class alone, so that 300 resamples cost little: the other measures do not exist here.
-    """
-    risk = np.zeros(n)
-    risk[: round(n * share)] = 1
-    got = call(answer, np.zeros(n, int), risk, n_boot=300)["brier"]
-    half = 1.96 * np.sqrt(share * (1 - share) / n)
-    width = got[2] - got[1]
-    require(
-        abs(width / (2 * half) - 1) < 0.2 and abs(got[1] - share + half) < 0.45 * half,
-        f"With {n} survivors and risk 1 for {round(n * share)}, else 0, the Brier score is "
-        f"{share:g}.\nIts 95 % interval should be near {share - half:.3f} to {share + half:.3f}, "
-        f"got {got[1]:.3f} to {got[2]:.3f}.",
-        "n rows drawn with replacement, whatever their outcome; percentiles 2.5 and 97.5",
-    )
-
-
-def resampled_rows(answer: Callable, n: int, share: float) -> None:
-    """The number of deaths differs between resamples: rows are drawn whatever their outcome."""
-    outcome = np.zeros(n, int)
-    outcome[: round(n * share)] = 1
-    low, high = call(answer, outcome, np.zeros(n), n_boot=12)["brier"][1:]
-    half = 1.96 * np.sqrt(share * (1 - share) / n)
-    require(
-        high - low > 0.3 * half,
-        f"With risk 0 for {n} stays and {round(n * share)} deaths the Brier score is {share:g}; "
-        f"expected a 95 % interval about {2 * half:.2f} wide, got {low:.3f} to {high:.3f}.",
-        "n rows drawn with replacement, whatever their outcome; percentiles 2.5 and 97.5",
-    )
-
-
-def percentiles_of_two(answer: Callable, n: int, share: float) -> None:
-    """Of two resamples the percentiles are known: 2.5 % and 97.5 % of the way between them."""
-    outcome = np.zeros(n, int)
-    outcome[: round(n * share)] = 1
-    for seed in range(6):
-        _, low, high = call(answer, outcome, np.zeros(n), n_boot=2, seed=seed)["brier"]
-        deaths = (high - low) * n  # a whole number d of deaths lies between two resamples
-        if min(abs(deaths - round(deaths)), abs(deaths / 0.95 - round(deaths / 0.95))) > 1e-6:
-            fail(
-                f"With two resamples the interval should span 95 % of the way between them, got "
-                f"{low:.5f} to {high:.5f} (risk 0 for {n} stays: whole numbers / {n}).",
-                "a 95 % interval: percentiles 2.5 and 97.5 of the resampled values",
-            )
-
-
-def nan_cases(answer: Callable) -> None:
-    """Measures that do not exist are nan, the others stay."""
-    risk = np.array([0.1, 0.2, 0.3, 0.4, 0.6, 0.9])
-    mixed = np.array([0, 0, 1, 0, 1, 1])
-    cases = (
-        ("one class", np.zeros(6, int), risk, ("auroc", "auprc", "calibration_slope")),
-        ("a constant risk", mixed, np.full(6, 0.4), ("calibration_slope",)),
-        ("separable outcomes", np.array([0, 0, 0, 1, 1, 1]), risk, ("calibration_slope",)),
-        (
-            "outcomes separable the other way",
-            np.array([1, 1, 1, 0, 0, 0]),
-            risk,
-            ("calibration_slope",),
-        ),
-    )
-    for words, outcome, values, missing in cases:
-        got = call(answer, outcome, values, n_boot=5)
-        for name in ("auroc", "auprc", "brier", "calibration_slope"):
-            isnan = bool(np.isnan(got[name][0]))
-            if isnan != (name in missing):
-                fail(
-                    f"With {words}, expected {name} {'nan' if name in missing else 'finite'}, got "
-                    f"{got[name][0]:.4g}.",
-                    "say nan where a measure is not defined",
-                )
-    got = call(answer, [0, 1, 0, 1], [0.2, 0.1, 0.3, 0.4], n_boot=40)
-    require(
-        all(np.isfinite(got[name]).all() for name in ("auroc", "auprc", "brier")),
-        f"With 4 stays an interval is {got['auroc'][1:]}.",
-        "resamples in which a measure is undefined are left out",
-    )
+    risks.uses_n_boot(answer)
+    outcome, risk = risks.drawn(3, 300, slope=1.5, shift=-1)
+    risks.risk_matches(answer, outcome, risk)
+    risks.risk_matches(answer, *risks.drawn(4, 120, slope=-1.0, shift=-0.5))
+    for width, words in ((0.1, "logits in a narrow range"), (0.001, "logits in a tiny range")):
+        outcome, risk = risks.drawn(5, 200, slope=1.2 / width, width=width)
+        risks.slope_is(answer, outcome, risk, words)
+    risks.interval_of_share(answer, n=400, share=0.3)
+    risks.interval_of_one(answer)
+    risks.resampled_rows(answer, n=60, share=0.3)
+    risks.percentiles_of_two(answer, n=400, share=0.3)
+    risks.seeds(answer, outcome, risk)
+    risks.nan_cases(answer)
+    risks.left_out(answer)
+    return "five measures, intervals, seeds, one class, constant, separable, ties, few stays"
 
 
 @NOTEBOOK.exercise(points=8)
 def explain_stay(answer: Callable) -> str:
     """Explain models whose Integrated Gradients are known in closed form."""
-    small.explain_linear(answer, seed=1, n_events=4, n_padding=3)
-    small.explain_product(answer, seed=2, n_events=3, n_padding=1)
-    small.explain_power(answer, seed=3, n_steps=2)
-    small.explain_dropout(answer, seed=4)
-    return "events, static and padding; the logit; both inputs on one path; steps; gap; mode"
+    why.explain_linear(answer, seed=1, n_events=4, n_padding=3)
+    why.explain_product(answer, seed=2, n_events=3, n_padding=1)
+    why.explain_power(answer, seed=3, n_steps=2)
+    why.explain_dropout(answer, seed=4)
+    why.explain_hole(answer, seed=5)
+    why.explain_failure(answer, seed=6)
+    return "events, static, padding, gaps; the logit; both inputs on one path; steps; gap; mode"
+
+
+@NOTEBOOK.exercise(points=5, forbids=("rollout_scores",))
+def attention_rollout(answer: Callable) -> str:
+    """Compare with a worked case and with random attention, normalised or not."""
+    flow.rollout_by_hand(answer)
+    flow.rollout_case(answer, 1, b=3, t=5, heads=(2, 2), dtype=torch.float32)
+    flow.rollout_case(answer, 2, b=2, t=4, heads=(1, 3, 2), dtype=torch.float64)
+    flow.rollout_case(answer, 3, b=1, t=1, heads=(4,), dtype=torch.float32)
+    flow.rollout_case(answer, 4, b=2, t=6, heads=(2, 2, 2), dtype=torch.bfloat16)
+    return "residual path, heads, order of the layers, pooling, padding, one layer and many, dtypes"
 
 
 @NOTEBOOK.exercise(points=5)
 def deletion_curve(answer: Callable) -> str:
     """Follow a model whose risk after each removal is known."""
-    small.deletion_known(answer, seed=1, n_events=6, n_padding=2, steps=3)
-    small.deletion_known(answer, seed=2, n_events=3, n_padding=0, steps=7)
-    small.deletion_clean(answer, seed=3)
+    removal.deletion_known(answer, seed=1, n_events=6, n_padding=2, steps=3)
+    removal.deletion_known(answer, seed=2, n_events=3, n_padding=0, steps=7)
+    removal.deletion_known(answer, seed=4, n_events=0, n_padding=2, steps=2)
+    removal.deletion_random(answer, seed=3)
+    removal.deletion_failure(answer, seed=5)
     return "rows, removal by the mask alone, sigmoid, random rankings, mode, gradients, seeds"

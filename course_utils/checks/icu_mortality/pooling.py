@@ -66,10 +66,16 @@ def pooling_checks(
         _weights_are_right(weights, real)
         _ignores_padding(module, x, real, num_heads, pooled, weights, g)
         _order_is_free(module, x, real, num_heads, pooled, weights, g)
+        _rows_are_alone(module, x, real, num_heads)
+        _far_scores(module, x, real, num_heads)
         _uses_events(module, x, real, num_heads, weights)
         _gradients(module, x, real)
+        if dtype == torch.float64:
+            _slopes_agree(module, x, real, num_heads)
     _query_is_learned(build(answer, d_model, num_heads, seed, torch.float32), d_model, num_heads)
     _pooled_follows_weights(answer, d_model, seed)
+    _half_precision(answer, d_model, num_heads, seed)
+    _modules_are_apart(answer, seed)
     try:
         answer(d_model, d_model - 1)
     except ValueError:
@@ -118,6 +124,7 @@ def _ignores_padding(
 ) -> None:
     b, t, d = x.shape
     junk = 50 * torch.randn(b, 4, d, generator=g, dtype=torch.float64).to(x.dtype)
+    junk[:, -1] = 1e30
     changed = torch.where(real[..., None], x, x * -3 + 20)
     longer = torch.cat([changed, junk], 1)
     mask = torch.cat([real, torch.zeros(b, 4, dtype=torch.bool)], 1)
@@ -125,6 +132,33 @@ def _ignores_padding(
     hint = "padding must be masked in the softmax, and must not be counted anywhere"
     same(again, pooled, "pooled, with other and more padding", mistakes={hint: again})
     same(more[..., :t], weights, "the weights, with more padding", mistakes={hint: more[..., :t]})
+
+
+def _rows_are_alone(module: nn.Module, x: torch.Tensor, real: torch.Tensor, heads: int) -> None:
+    """Beside an extreme stay and alone, a stay gives the same."""
+    scale = torch.ones(len(x), 1, 1, dtype=x.dtype)
+    scale[-1] = 1000
+    pooled, weights = pooled_of(module, x * scale, real, heads)
+    alone, own = pooled_of(module, x[:1], real[:1], heads)
+    hint = "a stay depends on its own events alone, not on the others of its batch"
+    same(
+        pooled[:1], alone, "pooled of a stay, beside others and alone", mistakes={hint: pooled[:1]}
+    )
+    same(weights[:1], own, "weights of a stay, beside others", mistakes={hint: weights[:1]})
+
+
+def _far_scores(module: nn.Module, x: torch.Tensor, real: torch.Tensor, heads: int) -> None:
+    """Scores may be far from zero, also far below a number that fills padding."""
+    hint = "a fill of −1e9 is not below every score: torch.finfo(dtype).min or −inf is"
+    one = torch.zeros_like(real)
+    one[:, 0] = True
+    for scale, mask in ((1e10, real), (1e10, one), (-1e10, one)):
+        _, weights = pooled_of(module, x * scale, mask, heads)
+        require(bool(weights.isfinite().all()), "Weights at large scores are not finite.", hint)
+        total = weights.masked_fill(~mask[:, None], 0).sum(-1)
+        want = mask.any(1)[:, None].to(total.dtype).expand_as(total)
+        words = "the sum of the weights at large scores"
+        same(total, want, words, atol=1e-5, mistakes={hint: total})
 
 
 def _order_is_free(
@@ -184,6 +218,67 @@ def _gradients(module: nn.Module, x: torch.Tensor, real: torch.Tensor) -> None:
     )
     require(bool((x.grad[real].abs().sum(-1) > 0).any()), "No gradient reaches real events.")
     module.zero_grad()
+
+
+def _slopes_agree(module: nn.Module, x: torch.Tensor, real: torch.Tensor, heads: int) -> None:
+    """Gradients of pooled and of the weights are the slopes that a small step shows."""
+    g = torch.Generator().manual_seed(11)
+
+    def like(tensor: torch.Tensor) -> torch.Tensor:
+        return torch.randn(tensor.shape, generator=g, dtype=torch.float64).to(tensor.dtype)
+
+    parameters = [p for p in module.parameters() if p.requires_grad]
+    places, ways = [x.clone().requires_grad_(), *parameters], [like(x), *map(like, parameters)]
+    result = pooled_of(module, places[0], real, heads)
+    looks, got = [like(value) for value in result], []
+    for name, value, look in zip(("pooled", "the weights"), result, looks, strict=True):
+        require(value.requires_grad, f"No gradient flows back through {name}.", _DETACHED)
+        slopes = torch.autograd.grad(
+            (value * look).sum(), places, allow_unused=True, retain_graph=True
+        )
+        pairs = zip(slopes, ways, strict=True)
+        got.append(sum(float((s * way).sum()) for s, way in pairs if s is not None))
+    step, moved = 1e-5, []
+    for sign in (1, -1):
+        with torch.no_grad():
+            for p, way in zip(parameters, ways[1:], strict=True):
+                p.add_(sign * step * way)
+            values = pooled_of(module, x + sign * step * ways[0], real, heads)
+            for p, way in zip(parameters, ways[1:], strict=True):
+                p.sub_(sign * step * way)
+        moved.append([float((v * look).sum()) for v, look in zip(values, looks, strict=True)])
+    for name, slope, up, down in zip(("pooled", "the weights"), got, *moved, strict=True):
+        want = (up - down) / (2 * step)
+        if abs(slope - want) > 1e-4 * max(1.0, abs(want)):
+            fail(
+                f"A small step moves {name} at a rate of {want:.5g}, its gradients say "
+                f"{slope:.5g}.",
+                _DETACHED,
+            )
+
+
+_DETACHED = "a part was detached on the way (.detach(), .data, no_grad): it is never learned"
+
+
+def _half_precision(answer: type, d_model: int, heads: int, seed: int) -> None:
+    """In half precision dtypes are kept and the weights still sum to one."""
+    module = build(answer, d_model, heads, seed, torch.bfloat16)
+    x = torch.randn(2, 5, d_model, generator=torch.Generator().manual_seed(seed)).bfloat16()
+    real = torch.tensor([[True] * 5, [True, False, True, False, False]])
+    _, weights = pooled_of(module, x, real, heads)
+    one = torch.ones(2, heads)
+    same(weights.float().sum(-1), one, "the sum of the weights in half precision", atol=0.03)
+
+
+def _modules_are_apart(answer: type, seed: int) -> None:
+    """Two modules of different size do not share anything."""
+    x, real = torch.randn(2, 3, 8), torch.ones(2, 3, dtype=torch.bool)
+    first = build(answer, 8, 2, seed, torch.float32)
+    before, _ = pooled_of(first, x, real, 2)
+    pooled_of(build(answer, 6, 3, seed + 1, torch.float32), x[..., :6], real, 3)
+    again, _ = pooled_of(first, x, real, 2)
+    hint = "keep parameters and numbers in self, not in the class or in a global"
+    same(again, before, "pooled, after another module was made", mistakes={hint: again})
 
 
 def _query_is_learned(module: nn.Module, d_model: int, heads: int) -> None:

@@ -31,6 +31,8 @@ A = pd.Timestamp("2150-03-01 22:30:15")  # admission of stay 71
 B = pd.Timestamp("2151-07-09 04:00:50")  # admission of stay 33, the same patient a year later
 C = pd.Timestamp("2149-01-31 12:00:00")  # admission of stays 52 to 54, other patients
 _DAY2 = pd.Timedelta(hours=48)
+EMPTY = "only NULL is skipped: an empty string is a piece like any other"
+NO_LABEL = "an itemid whose label is NULL gives the number, as one that is not in its dictionary"
 
 STAYS = [
     {"subject_id": 1, "hadm_id": 11, "stay_id": 71, "intime": A, "outtime": A + _DAY2},
@@ -44,8 +46,15 @@ STAYS = [
     },
     {"subject_id": 3, "hadm_id": 14, "stay_id": 53, "intime": C, "outtime": None},
 ]
-D_ITEMS = [(501, "EKG"), (502, "Arterial Line"), (503, "Water (ingr)"), (900, "a procedure")]
-D_LABITEMS = [(900, "Sodium"), (901, "Lactate"), (502, "a laboratory item")]
+D_ITEMS = [
+    (501, "EKG"),
+    (502, "Arterial Line"),
+    (503, "Water (ingr)"),
+    (900, "a procedure"),
+    (904, None),
+    (906, ""),
+]
+D_LABITEMS = [(900, "Sodium"), (901, "Lactate"), (502, "a laboratory item"), (905, None)]
 
 
 def _t(start: pd.Timestamp, minutes: float, seconds: float = 0) -> pd.Timestamp:
@@ -59,9 +68,11 @@ def _source_rows() -> list[tuple[str, dict[str, Any], int | None, str, str]]:
     def add(table: str, stay: int | None, text: str, why: str, **row: Any) -> None:
         rows.append((table, row, stay, text, why))
 
-    def drug(name: str, stay: int | None, why: str, start: Any, text: str = "", **row: Any) -> None:
+    def drug(
+        name: str | None, stay: int | None, why: str, start: Any, text: str = "", **row: Any
+    ) -> None:
         row = {"subject_id": 1, "hadm_id": 11, "drug": name, "starttime": start} | row
-        add("prescriptions", stay, text or name, why, **row)
+        add("prescriptions", stay, text or str(name), why, **row)
 
     drug("Atfirst", 71, "an event at `intime` itself counts (>=)", A)
     drug("Before", None, "an event before `intime` does not count", _t(A, 0, -1))
@@ -82,6 +93,9 @@ def _source_rows() -> list[tuple[str, dict[str, Any], int | None, str, str]]:
     twin = "identical rows stay: UNION ALL, no DISTINCT"
     drug("Twin", 71, twin, _t(A, 80, 5))
     drug("Twin", 71, twin, _t(A, 80, 5))
+    one_row = "one row per source row: without a drug the other pieces are the text"
+    drug(None, 71, one_row, _t(A, 81), "5 ml", dose_val_rx="5", dose_unit_rx="ml")
+    drug("Empty", 71, EMPTY, _t(A, 82), "Empty  PO", dose_unit_rx="", route="PO")
     drug("Nextyear", 33, "an event belongs to the stay whose window holds it", _t(B, 10))
     drug("Short", None, "a stay shorter than 48 h is left out", _t(C, 5), subject_id=2)
     drug("Open", None, "a stay without `outtime` is left out", _t(C, 5), subject_id=3)
@@ -150,6 +164,8 @@ def _source_rows() -> list[tuple[str, dict[str, Any], int | None, str, str]]:
         _t(A, 243),
         itemid=777,
     )
+    lab("8", 71, "905 8", NO_LABEL, _t(A, 1), _t(A, 244), itemid=905)
+    lab("", 71, "Lactate  delta", EMPTY, _t(A, 1), _t(A, 245), flag="delta")
 
     def culture(test: str, stay: int | None, text: str, why: str, store: Any, **r: Any) -> None:
         row = {"subject_id": 1, "spec_type_desc": "URINE", "test_name": test, "storetime": store}
@@ -258,6 +274,10 @@ def _source_rows() -> list[tuple[str, dict[str, Any], int | None, str, str]]:
         statusdescription="Stopped",
         endtime=None,
     )
+    bedside("procedureevents", 904, 71, "904", NO_LABEL, _t(A, 404))
+    bedside("ingredientevents", 904, 71, "904", NO_LABEL, _t(A, 405))
+    bedside("procedureevents", 906, 71, "", EMPTY, _t(A, 406))
+    bedside("ingredientevents", 906, 71, "", EMPTY, _t(A, 407))
     bedside(
         "ingredientevents",
         503,
@@ -395,11 +415,11 @@ def compare_rows(got: pd.DataFrame, want: pd.DataFrame, reasons: dict[tuple, str
 
 #: What the text of each kind of event is made of.
 TEXTS = {
-    "prescription": "drug, dose_val_rx, dose_unit_rx, route in this order; concat_ws skips NULL",
-    "procedure": "label in d_items, or the itemid as text",
-    "ingredient": "label in d_items, or the itemid as text; amounts are not part of it",
-    "lab": "label in d_labitems, value (not valuenum), valueuom, flag; concat_ws skips NULL",
-    "microbiology": "specimen, test, organism, antibiotic, interpretation; concat_ws skips NULL",
+    "prescription": "drug, dose_val_rx, dose_unit_rx, route in this order; only NULL is skipped",
+    "procedure": "label in d_items as it is, or the itemid as text where it is NULL",
+    "ingredient": "label in d_items as it is, or the itemid where it is NULL; no amounts",
+    "lab": "label in d_labitems, value (not valuenum), valueuom, flag; only NULL is skipped",
+    "microbiology": "specimen, test, organism, antibiotic, interpretation; only NULL is skipped",
 }
 
 

@@ -1,12 +1,19 @@
 """Checks of notebook 01: self-attention on clinical notes."""
 
+from collections.abc import Mapping
+from types import SimpleNamespace
+from typing import Any
+
 from course_utils.checks.self_attention.exercises import (
     NOTEBOOK,
+    EncoderBlock,
     MultiHeadSelfAttention,
     TokenEmbedding,
     WatchedModel,
+    apply_rotary,
     attention_entropy,
     build,
+    build_block,
     compare_attention,
     compare_attention_gradients,
     compare_code,
@@ -14,15 +21,21 @@ from course_utils.checks.self_attention.exercises import (
     compare_f1,
     compare_loss,
     compare_pooling,
+    compare_rotary,
+    compare_rotary_gradient,
     draw,
     examine_ablation,
+    examine_block,
+    examine_block_dropout,
     examine_dropout,
     examine_embedding,
     examine_empty,
     examine_epoch,
+    examine_feed_forward,
     examine_heads,
     examine_mask,
     examine_masks,
+    examine_norms,
     f1_scores,
     gradients,
     loss_of,
@@ -32,20 +45,25 @@ from course_utils.checks.self_attention.exercises import (
     numbers,
     pair,
     refuses_heads,
+    refuses_odd_width,
     scaled_dot_product_attention,
     scaling_ablation,
     sinusoidal_positional_encoding,
     summary,
     train_one_epoch,
 )
+from course_utils.checks.self_attention.parts import COURSE_PARTS, choose_parts
 
 __all__ = [
     "NOTEBOOK",
+    "EncoderBlock",
     "MultiHeadSelfAttention",
     "TokenEmbedding",
     "WatchedModel",
+    "apply_rotary",
     "attention_entropy",
     "build",
+    "build_block",
     "compare_attention",
     "compare_attention_gradients",
     "compare_code",
@@ -53,15 +71,22 @@ __all__ = [
     "compare_f1",
     "compare_loss",
     "compare_pooling",
+    "compare_rotary",
+    "compare_rotary_gradient",
+    "course_parts",
     "draw",
     "examine_ablation",
+    "examine_block",
+    "examine_block_dropout",
     "examine_dropout",
     "examine_embedding",
     "examine_empty",
     "examine_epoch",
+    "examine_feed_forward",
     "examine_heads",
     "examine_mask",
     "examine_masks",
+    "examine_norms",
     "f1_scores",
     "gradients",
     "loss_of",
@@ -70,10 +95,22 @@ __all__ = [
     "multilabel_loss",
     "numbers",
     "pair",
+    "parts",
     "refuses_heads",
+    "refuses_odd_width",
     "scaled_dot_product_attention",
     "scaling_ablation",
     "sinusoidal_positional_encoding",
     "summary",
     "train_one_epoch",
 ]
+
+
+def parts(namespace: Mapping[str, Any], *names: str) -> SimpleNamespace:
+    """Give the parts of an encoder, the student's where they are right: see `choose_parts`."""
+    return choose_parts(NOTEBOOK, namespace, *names)
+
+
+def course_parts() -> SimpleNamespace:
+    """Give the course's parts alone."""
+    return SimpleNamespace(**COURSE_PARTS)

@@ -19,6 +19,13 @@ from course_utils.checks.compare import same
 from course_utils.checks.core import CheckFailed, fail
 from course_utils.checks.notebook import Notebook
 from course_utils.checks.self_attention.ablation import examine_ablation
+from course_utils.checks.self_attention.block import (
+    build_block,
+    examine_block,
+    examine_feed_forward,
+    examine_norms,
+)
+from course_utils.checks.self_attention.block_dropout import examine_block_dropout
 from course_utils.checks.self_attention.comparisons import (
     NEAR,
     compare_attention,
@@ -41,16 +48,24 @@ from course_utils.checks.self_attention.epoch import (
 from course_utils.checks.self_attention.heads import examine_heads
 from course_utils.checks.self_attention.masks import examine_mask, examine_masks
 from course_utils.checks.self_attention.probe import build
+from course_utils.checks.self_attention.rotary import (
+    compare_rotary,
+    compare_rotary_gradient,
+    refuses_odd_width,
+)
 from course_utils.checks.self_attention.scores import compare_code, compare_f1, compare_loss
 from course_utils.checks.tensors import draw, gradients, numbers
 
 __all__ = [
     "NOTEBOOK",
+    "EncoderBlock",
     "MultiHeadSelfAttention",
     "TokenEmbedding",
     "WatchedModel",
+    "apply_rotary",
     "attention_entropy",
     "build",
+    "build_block",
     "compare_attention",
     "compare_attention_gradients",
     "compare_code",
@@ -58,15 +73,21 @@ __all__ = [
     "compare_f1",
     "compare_loss",
     "compare_pooling",
+    "compare_rotary",
+    "compare_rotary_gradient",
     "draw",
     "examine_ablation",
+    "examine_block",
+    "examine_block_dropout",
     "examine_dropout",
     "examine_embedding",
     "examine_empty",
     "examine_epoch",
+    "examine_feed_forward",
     "examine_heads",
     "examine_mask",
     "examine_masks",
+    "examine_norms",
     "f1_scores",
     "gradients",
     "loss_of",
@@ -76,6 +97,7 @@ __all__ = [
     "numbers",
     "pair",
     "refuses_heads",
+    "refuses_odd_width",
     "scaled_dot_product_attention",
     "scaling_ablation",
     "sinusoidal_positional_encoding",
@@ -141,13 +163,13 @@ def MultiHeadSelfAttention(answer: Callable[..., Any]) -> str:
     )
 
 
-def refuses_heads(answer: Callable[..., Any], d_model: int, num_heads: int) -> None:
+def refuses_heads(answer: Callable[..., Any], d_model: int, num_heads: int, *sizes: int) -> None:
     """Fail unless building the module with heads that do not divide raises ValueError."""
     try:
-        answer(d_model, num_heads)
+        answer(d_model, num_heads, *sizes)
     except (ValueError, NotImplementedError) as error:
         if isinstance(error, NotImplementedError):
-            call(answer, d_model, num_heads)
+            call(answer, d_model, num_heads, *sizes)
         return
     except Exception as error:
         seen = f"raised {type(error).__name__}"
@@ -173,6 +195,30 @@ def sinusoidal_positional_encoding(answer: Callable[..., Any]) -> str:
                 )
             raise
     return "the formula entry by entry, even and odd d_model, float32, no gradient"
+
+
+@NOTEBOOK.exercise(
+    points=8,
+    forbids=(
+        "MultiheadAttention",
+        "multi_head_attention_forward",
+        "MultiHeadAttention",
+        "TransformerEncoderLayer",
+        "TransformerEncoder",
+        "EncoderBlock",
+    ),
+)
+def EncoderBlock(answer: Callable[..., Any]) -> str:
+    """Probe the block by its properties: layout, names and start values are free."""
+    refuses_heads(answer, 10, 4, 12)
+    examine_block(answer, 6, 3, 10, seed=15)
+    examine_feed_forward(answer, seed=16)
+    examine_norms(answer, seed=17)
+    examine_block_dropout(answer, rate=0.4, seed=18)
+    return (
+        "norm, branch, sum, twice and in this order; own norms, the hidden width and its "
+        "activation, masks, dropout in three places, gradients"
+    )
 
 
 @NOTEBOOK.exercise(points=3)
@@ -255,6 +301,24 @@ def TokenEmbedding(answer: Callable[..., Any]) -> str:
     """Take the embedding apart into its two summands."""
     examine_embedding(answer, vocab_size=1200, d_model=16, max_len=20, pad_id=0, seed=61)
     return "size of both summands, sqrt(d_model), positions, a pad row that stays zero, device"
+
+
+@NOTEBOOK.exercise(points=5)
+def apply_rotary(answer: Callable[..., Any]) -> str:
+    """Compare with complex multiplication, at positions of any sign and order."""
+    refuses_odd_width(answer, 5)
+    mixed = torch.tensor([3, -2, 0, 40, 7])
+    for dtype in (torch.float32, torch.float64):
+        x = draw(2, 3, 5, 8, seed=81, dtype=dtype) / 2
+        compare_rotary(answer, x, torch.arange(5))
+        compare_rotary(answer, x, mixed)
+        compare_rotary(answer, x[0, 0, :, :4], mixed, 100.0)
+        compare_rotary(answer, x.transpose(0, 1)[..., ::2], mixed)
+        compare_rotary_gradient(answer, x, mixed)
+    return (
+        "against complex multiplication: neighbouring pairs, angles, base, negative and unsorted "
+        "positions, an odd width, gradients, both precisions"
+    )
 
 
 @NOTEBOOK.exercise(points=3)

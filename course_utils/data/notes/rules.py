@@ -28,7 +28,7 @@ ONLY_LOOKS_NEGATIVE = (
     *("without difficulty", "gram negative"),
 )
 TERMINATORS = ("but", "however", "although", "except")
-# What the published lists add, in the forms that a reader of clinical text would write down.
+# What longer lists, such as the published ones, add. They were chosen knowing the shifted grammar.
 WIDER_BEFORE = (
     *("absence of", "not", "never", "lacks", "nothing to suggest", "declines", "rules out"),
     *("possible", "cannot exclude", "suspected", "may represent", "question of"),
@@ -64,8 +64,9 @@ def rule_labels(text: str, reach: int | None = None, *, wider: bool = False) -> 
         How many words a cue reaches, 5 in NegEx; None: until a terminator or the sentence's end,
         as in ConText.
     wider
-        Whether to use longer lists, with cues and terminators of the published systems (also for
-        uncertainty and for relatives) that the ordinary grammar never uses.
+        Whether to use longer lists, with cues and terminators such as the published systems have
+        (also for uncertainty and for relatives). They were written by somebody who knows the
+        shifted grammar, so they show the rule at its best there.
 
     Returns
     -------

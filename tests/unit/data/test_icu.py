@@ -317,11 +317,31 @@ def test_models_ignore_padding_and_the_future() -> None:
     assert logits.isfinite().all()
     assert (weights["pooling"][1] == 0).all()
     step = IcuStepModel(5, 3, d_model=16, d_ff=16).eval()
+    minutes = torch.tensor([[5.0, 5.0, 9.0, 40.0, 0.0, 0.0]]).expand(2, -1)
+    known = (minutes[:, None] <= minutes[..., None]) & is_event[:, None] & is_event[..., None]
+    logits = step(events, static, known[:, None])
+    assert logits.isfinite().all()
+    torch.testing.assert_close(logits[0, 0], logits[0, 1])  # one instant, one risk
     later = events.clone()
     later[:, 3:] = 0
-    torch.testing.assert_close(
-        step(later, static, is_event)[0, :3], step(events, static, is_event)[0, :3]
-    )
+    torch.testing.assert_close(step(later, static, known[:, None])[0, :3], logits[0, :3])
+
+
+def test_rollout_follows_attention_through_the_layers() -> None:
+    torch.manual_seed(2)
+    model = IcuRiskModel(5, 3, d_model=16, d_ff=16, num_layers=2).eval()
+    batch = {
+        "events": torch.randn(1, 4, 5),
+        "static": torch.randn(1, 3),
+        "is_event": torch.tensor([[True, True, True, False]]),
+    }
+    scores = explain.rollout_scores(model, batch)
+    with torch.no_grad():
+        _, weights = model(*batch.values(), need_weights=True)
+    first, second = ((w[0].mean(0) + torch.eye(4)) / 2 for w in weights["layers"])
+    want = weights["pooling"][0].mean(0) @ second @ first
+    np.testing.assert_allclose(scores[0, :3], want[:3], atol=1e-6)
+    assert scores[0, 3] == 0
 
 
 def test_explanations_of_a_linear_model() -> None:

@@ -1,5 +1,5 @@
 """Mistake: the weights are detached
-Message: the query is an nn.Parameter
+Message: detached on the way
 """
 
 class AttentionPooling(nn.Module):

@@ -1,5 +1,5 @@
 """Mistake: an item without label gives an empty text
-Message: label in d_items, or the itemid
+Message: label in d_items as it is
 """
 
 EVENT_UNION_SQL = None

@@ -1,5 +1,5 @@
 """Mistake: event types named after the tables
-Message: 22 rows, expected 22.
+Message: prescriptions
 """
 
 EVENT_UNION_SQL = None

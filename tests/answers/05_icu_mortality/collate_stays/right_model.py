@@ -1,5 +1,6 @@
 def collate_stays(stays: list[dict]) -> dict[str, torch.Tensor]:
     """Pad stays to one batch.  events (T_i, D), static (S,) -> events (B, T, D), is_event (B, T), ..."""
+    ### BEGIN SOLUTION
     pad = nn.utils.rnn.pad_sequence
     lengths = torch.tensor([len(stay["events"]) for stay in stays])
     events = pad([stay["events"] for stay in stays], batch_first=True)
@@ -14,3 +15,4 @@ def collate_stays(stays: list[dict]) -> dict[str, torch.Tensor]:
         "static": torch.stack([stay["static"] for stay in stays]),
         "outcome": torch.tensor([float(stay["outcome"]) for stay in stays], dtype=torch.float32),
     }
+    ### END SOLUTION

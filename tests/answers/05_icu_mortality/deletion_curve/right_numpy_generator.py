@@ -16,9 +16,11 @@ def deletion_curve(model, stay_batch, ranking, steps):
 
     chance = [rng.permutation(order).tolist() for _ in range(3)]
     rows = []
-    for k in range(steps + 1):
-        c = (k * n) // steps
-        rows.append({"step": k, "n_removed": c, "risk": risk(order[:c]), "risk_random": sum(risk(o[:c]) for o in chance) / 3})
-    for m, mode in modes:
-        m.training = mode
+    try:
+        for k in range(steps + 1):
+            c = (k * n) // steps
+            rows.append({"step": k, "n_removed": c, "risk": risk(order[:c]), "risk_random": sum(risk(o[:c]) for o in chance) / 3})
+    finally:
+        for m, mode in modes:
+            m.training = mode
     return pd.DataFrame(rows)

@@ -14,8 +14,10 @@ def deletion_curve(model, stay_batch, ranking, steps):
         return float(torch.sigmoid(model(stay_batch["events"], stay_batch["static"], mask)))
 
     rows = []
-    for k in range(steps + 1):
-        c = k * len(order) // steps
-        rows.append({"n_removed": c, "risk": risk(order[:c]), "risk_random": sum(risk(s[:c]) for s in shuffled) / 3})
-    model.train(mode)
+    try:
+        for k in range(steps + 1):
+            c = k * len(order) // steps
+            rows.append({"n_removed": c, "risk": risk(order[:c]), "risk_random": sum(risk(s[:c]) for s in shuffled) / 3})
+    finally:
+        model.train(mode)
     return pd.DataFrame(rows)

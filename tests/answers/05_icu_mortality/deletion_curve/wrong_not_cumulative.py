@@ -6,7 +6,7 @@ def deletion_curve(
     model: nn.Module, stay_batch: dict[str, torch.Tensor], ranking: Sequence[int], steps: int
 ) -> pd.DataFrame:
     """Risk as the top-ranked events are removed.  Returns n_removed, risk, risk_random."""
-    ranking = torch.as_tensor(ranking, dtype=torch.int64, device=stay_batch["is_event"].device)
+    ranking = torch.tensor([int(i) for i in ranking], dtype=torch.int64)
     n = len(ranking)
     counts = [k * n // steps for k in range(steps + 1)]
 

@@ -11,7 +11,7 @@ def _slope(y, logit):
     if np.ptp(y) == 0 or np.ptp(logit) == 0:
         return np.nan
     a, b = logit[y == 1], logit[y == 0]
-    if a.min() > b.max() or b.min() > a.max():
+    if a.min() >= b.max() or b.min() >= a.max():
         return np.nan
     x = (logit - logit.mean()) / logit.std()
 
@@ -37,11 +37,12 @@ def evaluate_risk(outcome, risk, n_boot=1000, seed=0):
             np.nan if one else average_precision_score(yy, pp),
             ((yy - pp) ** 2).mean(),
             _slope(yy, logit[rows]),
+            yy.sum() / pp.sum() if pp.any() else np.nan,
         ]
 
     everything = np.array([measure(np.arange(len(y)))] + [measure(rng.integers(len(y), size=len(y))) for _ in range(n_boot)])
     result = _Result()
-    for name, column in zip(["auroc", "auprc", "brier", "calibration_slope"], everything.T):
+    for name, column in zip(["auroc", "auprc", "brier", "calibration_slope", "o_e_ratio"], everything.T):
         boot = column[1:][np.isfinite(column[1:])]
         result[name] = (float(column[0]), *(np.nan if not boot.size else float(np.quantile(boot, q)) for q in (0.025, 0.975)))
     return result

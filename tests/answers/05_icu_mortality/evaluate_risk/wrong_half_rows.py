@@ -19,20 +19,13 @@ def evaluate_risk(outcome: Sequence, risk: Sequence, n_boot: int = 1000, seed: i
         ones, zeros = x[y == 1], x[y == 0]
         if not len(ones) or not len(zeros) or np.ptp(x) < 1e-12:
             return np.nan
-        if ones.min() > zeros.max() or ones.max() < zeros.min():
+        if ones.min() >= zeros.max() or ones.max() <= zeros.min():
             return np.nan
-        design, beta = np.stack([np.ones_like(x), x], axis=1), np.zeros(2)
-        for _ in range(100):  # Newton's method, with short steps at first
-            q = expit(design @ beta)
-            hessian = (design * (q * (1 - q))[:, None]).T @ design
-            step = np.linalg.lstsq(hessian, design.T @ (y - q), rcond=None)[0]
-            step = step * min(1.0, 2 / max(np.abs(step).max(), 1e-9))
-            beta = beta + step
-            if np.abs(step).max() < 1e-9:
-                break
-        return beta[1]
+        fit = LogisticRegression(C=np.inf, solver="newton-cholesky", tol=1e-8)
+        return fit.fit(zscore(x)[:, None], y).coef_[0, 0] / x.std()
 
     measures = {"auroc": auroc, "auprc": auprc, "brier": lambda y, p: np.mean((p - y) ** 2), "calibration_slope": slope}
+    measures["o_e_ratio"] = lambda y, p: y.sum() / p.sum() if p.sum() > 0 else np.nan
     draws = np.random.default_rng(seed).integers(0, len(outcome), (n_boot, len(outcome) // 2))
     result = {}
     for name, measure in measures.items():

@@ -9,17 +9,19 @@ def explain_stay(model, stay_batch, n_steps):
     def logit_of(events, static, mask):
         return model(events, static, mask)
 
-    a, b = IntegratedGradients(logit_of).attribute(
-        (x.clone(), s.clone()),
-        baselines=(0, 0),
-        additional_forward_args=m,
-        n_steps=n_steps,
-        internal_batch_size=1,
-    )
-    with torch.inference_mode():
-        delta = (logit_of(x, s, m) - logit_of(x * 0, s * 0, m)).item()
-    for name, part in model.named_modules():
-        part.training = modes[name]
+    try:
+        a, b = IntegratedGradients(logit_of).attribute(
+            (x.clone(), s.clone()),
+            baselines=(0, 0),
+            additional_forward_args=m,
+            n_steps=n_steps,
+            internal_batch_size=1,
+        )
+        with torch.inference_mode():
+            delta = (logit_of(x, s, m) - logit_of(x * 0, s * 0, m)).item()
+    finally:
+        for name, part in model.named_modules():
+            part.training = modes[name]
     rows = []
     for t in range(x.shape[1]):
         if bool(m[0, t]):

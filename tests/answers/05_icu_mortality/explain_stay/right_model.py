@@ -1,8 +1,11 @@
-def explain_stay(model: nn.Module, stay_batch: dict[str, torch.Tensor], n_steps: int) -> pd.DataFrame:
+def explain_stay(
+    model: nn.Module, stay_batch: dict[str, torch.Tensor], n_steps: int
+) -> pd.DataFrame:
     """Attribute a stay's logit to its events and static features by Integrated Gradients.
 
     Returns a DataFrame with kind, position, attribution and completeness_gap.
     """
+    ### BEGIN SOLUTION
     events, static, is_event = (stay_batch[k] for k in ("events", "static", "is_event"))
     inputs = (events.detach().clone(), static.detach().clone())
     zeros = tuple(torch.zeros_like(x) for x in inputs)
@@ -28,3 +31,4 @@ def explain_stay(model: nn.Module, stay_batch: dict[str, torch.Tensor], n_steps:
             "completeness_gap": gap,
         }
     )
+    ### END SOLUTION

@@ -6,7 +6,7 @@ class _Audit:
 
     def __call__(self, build, events, static, train, *, window_minutes=2880, known_late=()):
         train = pd.Index(train)
-        base = build(events, static, train)
+        base = build(events.copy(), static.copy(), train)
         blank = static.copy()
         blank[list(known_late)] = np.nan
         early = build(events.drop(events.index[[]]).loc[lambda d: d.minutes_since_admission.lt(window_minutes)], blank, train)

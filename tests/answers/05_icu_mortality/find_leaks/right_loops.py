@@ -4,7 +4,7 @@ def find_leaks(build_features, events, static, train_ids, *, window_minutes=2880
     import math
 
     def table(ev, st):
-        frame = build_features(ev, st, train_ids)
+        frame = build_features(ev.copy(), st.copy(), ids[:])
         return {c: {i: float(v) for i, v in frame[c].items()} for c in frame.columns}, list(frame.columns)
 
     def differ(x, y):
@@ -12,10 +12,11 @@ def find_leaks(build_features, events, static, train_ids, *, window_minutes=2880
             return math.isnan(x) != math.isnan(y)
         return abs(x - y) > 1e-9 * max(abs(x), abs(y))
 
+    ids = list(train_ids)
     late_gone = static.copy()
     for column in known_late:
         late_gone[column] = None
-    keep = set(int(i) for i in train_ids)
+    keep = set(int(i) for i in ids)
     full, order = table(events.copy(), static.copy())
     past, order2 = table(events.query("minutes_since_admission < @window_minutes"), late_gone)
     own, order3 = table(

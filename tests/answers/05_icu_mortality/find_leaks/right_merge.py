@@ -2,6 +2,7 @@
 """
 
 def find_leaks(build_features, events, static, train_ids, *, window_minutes=2880, known_late=()):
+    train_ids = list(train_ids)
     keep = set(train_ids)
 
     def melted(table, stays=None):
@@ -28,13 +29,13 @@ def find_leaks(build_features, events, static, train_ids, *, window_minutes=2880
                     break
         return bad
 
-    full = build_features(events, static, train_ids)
+    full = build_features(events.copy(), static.copy(), list(train_ids))
     blank = static.copy(deep=True)
     for column in known_late:
         blank[column] = None
-    early = build_features(events.query("minutes_since_admission < @window_minutes"), blank, train_ids)
+    early = build_features(events.query("minutes_since_admission < @window_minutes"), blank, list(train_ids))
     mine = static.loc[[i for i in static.index if i in keep]]
-    own = build_features(events[events.stay_id.map(keep.__contains__)], mine, train_ids)
+    own = build_features(events[events.stay_id.map(keep.__contains__)], mine, list(train_ids))
     future = compare(melted(full), melted(early))
     split = compare(melted(full, keep), melted(own, keep))
     order = list(full) + [c for c in [*early, *own] if c not in full]

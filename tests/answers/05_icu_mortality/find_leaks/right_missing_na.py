@@ -1,6 +1,7 @@
 """pd.NA for missing; np.isclose without an absolute tolerance."""
 
 def find_leaks(build_features, events, static, train_ids, **options):
+    train_ids = list(train_ids)
     window, late = options.get("window_minutes", 2880), options.get("known_late", ())
     full = build_features(events.copy(), static.copy(), list(train_ids)).astype("float64")
     blank = static.copy()

@@ -12,27 +12,25 @@ def find_leaks(
     events: one row per event, with stay_id and minutes_since_admission; static: indexed by stay_id.
     Returns a DataFrame with the columns column and knows ("future" or "split").
     """
-    def changed(before: pd.Series, after: pd.Series) -> bool:
-        a, b = before.to_numpy(dtype=float), after.reindex(before.index).to_numpy(dtype=float)
-        same = np.abs(a - b) <= 1e-9 * np.maximum(np.abs(a), np.abs(b))
-        return bool((~(same | (np.isnan(a) & np.isnan(b)))).any())
 
-    train_ids = list(train_ids)
-    full = build_features(events.copy(), static.copy(), train_ids)
-    past = events[events["minutes_since_admission"] < window_minutes].copy()
-    then = build_features(past, static.assign(**dict.fromkeys(known_late, np.nan)), train_ids)
-    own_events = events[events["stay_id"].isin(train_ids)].copy()
-    alone = build_features(own_events, static[static.index.isin(train_ids)].copy(), train_ids)
+    ### BEGIN SOLUTION
+    def changed(before: pd.Series, after: pd.Series) -> bool:
+        a, b = (column.to_numpy(dtype=float, na_value=np.nan) for column in (before, after))
+        return not np.isclose(a, b, rtol=1e-9, atol=0, equal_nan=True).all()
+
+    train_ids, known_late = list(train_ids), list(known_late)
+    past = events[events["minutes_since_admission"] < window_minutes]
+    known = static.assign(**dict.fromkeys(known_late, np.nan))
+    own, own_static = events["stay_id"].isin(train_ids), static.index.isin(train_ids)
+    full, then, alone = (
+        build_features(e.copy(), s.copy(), train_ids.copy())
+        for e, s in ((events, static), (past, known), (events[own], static[own_static]))
+    )
     rows = []
-    columns = [*full.columns, *then.columns.difference(full.columns)]
-    columns += [c for c in alone.columns if c not in columns]
-    for column in columns:
+    for column in dict.fromkeys([*full, *then, *alone]):
         for knows, other, stays in (("future", then, full.index), ("split", alone, train_ids)):
-            there = (column in full, column in other)
-            if there != (True, True):
-                differs = there[0] != there[1]
-            else:
-                differs = changed(full[column].reindex(stays), other[column])
-            if differs:
+            pair = [table[column].reindex(stays) for table in (full, other) if column in table]
+            if len(pair) == 1 or (pair and changed(*pair)):
                 rows.append((column, knows))
     return pd.DataFrame(rows, columns=["column", "knows"])
+    ### END SOLUTION

@@ -22,11 +22,11 @@ def find_leaks(
         return bool((~(same | (np.isnan(a) & np.isnan(b)))).any())
 
     train_ids = list(train_ids)
-    full = build_features(events.copy(), static.copy(), train_ids)
+    full = build_features(events.copy(), static.copy(), list(train_ids))
     past = events[events["minutes_since_admission"] < window_minutes].copy()
-    then = build_features(past, static.assign(**{c: np.nan for c in known_late}), train_ids)
+    then = build_features(past, static.assign(**{c: np.nan for c in known_late}), list(train_ids))
     own_events = events[events["stay_id"].isin(train_ids)].copy()
-    alone = build_features(own_events, static.copy(), train_ids)
+    alone = build_features(own_events, static.copy(), list(train_ids))
     rows = []
     columns = [*full.columns, *then.columns.difference(full.columns)]
     columns += [c for c in alone.columns if c not in columns]

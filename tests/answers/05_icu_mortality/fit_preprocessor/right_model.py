@@ -3,6 +3,8 @@ def fit_preprocessor(train_static: pd.DataFrame, train_events: pd.DataFrame) -> 
 
     Returns an object with transform(static, events) -> (float32 (N, S), float32 (M, E)).
     """
+
+    ### BEGIN SOLUTION
     def columns(numbers: list[str], categories: list[str]) -> ColumnTransformer:
         onehot = OneHotEncoder(handle_unknown="ignore", sparse_output=False)
         parts = [("numbers", StandardScaler(), numbers), ("categories", onehot, categories)]
@@ -20,3 +22,4 @@ def fit_preprocessor(train_static: pd.DataFrame, train_events: pd.DataFrame) -> 
             return tuple(np.asarray(part, dtype=np.float32) for part in parts)
 
     return Preprocessor()
+    ### END SOLUTION

@@ -1,5 +1,5 @@
 """Mistake: only object columns are categories
-Message: the static features of new stays with shape
+Message: the static features of the training stays with shape
 """
 
 def fit_preprocessor(train_static: pd.DataFrame, train_events: pd.DataFrame) -> object:

@@ -1,0 +1,19 @@
+"""Mistake: writes into x.
+Message: was changed
+"""
+
+import torch
+
+
+def apply_rotary(x, positions, base=10000.0):
+    d = x.size(-1)
+    if d % 2:
+        raise ValueError(f"an even number of features, not {d}")
+    rate = base ** (-torch.arange(0, d, 2, dtype=torch.float32) / d)
+    angle = positions[:, None] * rate
+    cos, sin = angle.cos(), angle.sin()
+    first, second = x[..., 0::2], x[..., 1::2]
+    even = first * cos - second * sin
+    x[..., 1::2] = first * sin + second * cos
+    x[..., 0::2] = even
+    return x

@@ -1,0 +1,9 @@
+"""Mistake: padding keeps its score
+Message: at padding is 0
+"""
+
+def attention_rollout(attentions, pooling, is_event):
+    score = pooling.mean(1)[:, None]
+    for attention in reversed(attentions):
+        score = (score @ attention.mean(1) + score) / 2
+    return score[:, 0]

@@ -1,0 +1,9 @@
+"""Mistake: columns attend in place of rows
+Message: transposed
+"""
+
+def attention_rollout(attentions, pooling, is_event):
+    score = pooling.mean(1)[:, None]
+    for attention in reversed(attentions):
+        score = (score @ attention.mean(1).transpose(1, 2) + score) / 2
+    return score[:, 0].masked_fill(~is_event, 0)

@@ -1,0 +1,6 @@
+"""Broadcasting, then both masks.
+"""
+
+def causal_by_time_mask(minutes, is_event):
+    known = minutes[:, None, :] <= minutes[:, :, None]
+    return (known & is_event[:, None, :] & is_event[:, :, None])[:, None]

@@ -1,0 +1,7 @@
+"""Mistake: True where attention is forbidden
+Message: True means may attend
+"""
+
+def causal_by_time_mask(minutes, is_event):
+    known = minutes[:, None, :] <= minutes[:, :, None]
+    return ~(known & is_event[:, None, :] & is_event[:, :, None])[:, None]

@@ -1,0 +1,7 @@
+"""Mistake: padded queries attend
+Message: padded query
+"""
+
+def causal_by_time_mask(minutes, is_event):
+    known = minutes[:, None, :] <= minutes[:, :, None]
+    return (known & is_event[:, None, :])[:, None]

@@ -1,0 +1,7 @@
+"""Mistake: strictly earlier events alone
+Message: sees itself
+"""
+
+def causal_by_time_mask(minutes, is_event):
+    known = minutes[:, None, :] < minutes[:, :, None]
+    return (known & is_event[:, None, :] & is_event[:, :, None])[:, None]
