@@ -66,15 +66,7 @@ from sklearn.preprocessing import OneHotEncoder, StandardScaler
 from torch import nn
 
 from course_utils import checks, claims, explain, icu_model, metrics, plots, text, training
-from course_utils.data.icu import (
-    EVENT_TYPES,
-    STATIC_NAMES,
-    connect_mimic,
-    count_table,
-    lab_values,
-    make_icu_stays,
-    make_sequences,
-)
+from course_utils.data import icu as icu_data
 from course_utils.plots import icu as icu_plots
 
 SEED = claims.seed()
@@ -105,8 +97,8 @@ COHORT = {
 MIMIC_FOLDER = None
 
 print(training.describe_device(DEVICE))
-stays = make_icu_stays(**COHORT, random_state=SEED)
-connection = stays.connection if MIMIC_FOLDER is None else connect_mimic(MIMIC_FOLDER)
+stays = icu_data.make_icu_stays(**COHORT, random_state=SEED)
+connection = stays.connection if MIMIC_FOLDER is None else icu_data.connect_mimic(MIMIC_FOLDER)
 causes = stays.causes if MIMIC_FOLDER is None else stays.causes.head(0)  # of real stays: unknown
 tables = [
     "patients",
@@ -923,7 +915,7 @@ for ax, (name, matrix) in zip(axes, similar.items(), strict=True):
 # a *number*, in deviations from the mean of its item over training stays, and 0 for every other event.
 
 # %%
-events["lab_value"] = lab_values(events, train_ids)
+events["lab_value"] = icu_data.lab_values(events, train_ids)
 examples = events["event_text"].isin(words) & events["lab_value"].ne(0)
 events.loc[examples, ["event_text", "lab_value"]].drop_duplicates().sort_values("event_text")
 
@@ -935,7 +927,9 @@ events.loc[examples, ["event_text", "lab_value"]].drop_duplicates().sort_values(
 # The time since *admission* is known; the time to the *end* is not, and stays out.
 
 # %%
-sequences = make_sequences(events, static, text_vectors, max_events=128, extra=["lab_value"])
+sequences = icu_data.make_sequences(
+    events, static, text_vectors, max_events=128, extra=["lab_value"]
+)
 rows = {
     part: torch.as_tensor(np.flatnonzero(static["part"] == part))
     for part in ("train", "validation", "test")
@@ -1819,7 +1813,7 @@ with checks.hidden("evaluate_risk"):
 
 # %% tags=["train"]
 recent = events.groupby("stay_id").tail(128)  # what the transformer reads, too
-counted = count_table(recent, static.index)
+counted = icu_data.count_table(recent, static.index)
 table = np.hstack([counted, sequences.static.numpy()])
 outcome = static["outcome"].to_numpy()
 train, test = rows["train"].numpy(), rows["test"].numpy()
@@ -1981,15 +1975,15 @@ subgroups.round(2)
 # %% tags=["train"]
 to_end = events["stay_id"].map(static["minutes_in_unit"]) - events["minutes_since_admission"]
 leaky_events = events.assign(relative_time_to_final_event=to_end / 2880 - 1.5)
-with_time = make_sequences(
+with_time = icu_data.make_sequences(
     leaky_events,
     static,
     text_vectors,
     max_events=128,
     extra=["lab_value", "relative_time_to_final_event"],
 )
-on_everyone = make_sequences(
-    events.assign(lab_value=lab_values(events, static.index)),
+on_everyone = icu_data.make_sequences(
+    events.assign(lab_value=icu_data.lab_values(events, static.index)),
     static,
     scaled(raw_vectors, np.ones(len(texts), bool)),
     max_events=128,
@@ -2138,7 +2132,7 @@ heads = [f"head {h + 1}" for h in range(len(stacked))]
 plots.heat_map(
     profile,
     rows=[*heads, "all events"],
-    columns=EVENT_TYPES,
+    columns=icu_data.EVENT_TYPES,
     annotate=True,
     vmin=0,
     title="Share of the weight by type",
@@ -2209,7 +2203,7 @@ _ = ax.legend()
 # %% tags=["train"]
 relative = np.concatenate([w.mean(0) * w.shape[1] for w in all_weights])
 flat = [t for i in test for t in sequences.event_texts(int(i))]
-flat_kind = np.array(EVENT_TYPES)[kinds]
+flat_kind = np.array(icu_data.EVENT_TYPES)[kinds]
 kind_name = pd.Series(flat).where(
     flat_kind != "lab", pd.Series(flat).str.replace(r" [\d.]+(?= |$)", "", regex=True)
 )
@@ -2401,7 +2395,7 @@ icu_plots.event_bars(
     title="Integrated Gradients: what raised and what lowered the risk",
 )
 explained[explained["kind"] == "static"].assign(
-    name=[n.split("=")[0] for n in STATIC_NAMES]
+    name=[n.split("=")[0] for n in icu_data.STATIC_NAMES]
 ).groupby("name")["attribution"].sum().round(2).to_frame().T
 
 # %% [markdown]

@@ -10,13 +10,12 @@ sys.path.insert(0, str(ROOT / "tools"))
 
 import mutants as tool  # noqa: E402
 
-from classroom.authoring.source import notebook_names  # noqa: E402
 from classroom.judging.trial import Task, judge  # noqa: E402
 from classroom.mutants import sample  # noqa: E402
 
 EACH = 6  # mutants of one exercise
-# Those whose survivors have been looked at: the others have no file of reasons yet.
-NOTEBOOKS = [n for n in notebook_names(ROOT) if (tool.EQUIVALENT / f"{n}.json").is_file()]
+# Those whose every survivor has been looked at: the reasons of the others are not complete yet.
+NOTEBOOKS = ["00_start_here", "01_self_attention", "02_grounded_cross_attention"]
 
 
 @pytest.mark.parametrize("notebook", NOTEBOOKS)
