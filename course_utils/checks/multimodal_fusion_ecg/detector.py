@@ -238,7 +238,8 @@ def _detector_hint(
             f"the marks lie {offset:+.0f} ms off the R wave: a one-way filter delays, a window "
             "has a middle; refine to the extreme near each hit"
         )
-    if name == "inverted" and not 0.5 <= sensitivity < 0.95:
+    some_found = sensitivity < 0.5 or (sensitivity >= 0.95 and precision >= 0.5)
+    if name == "inverted" and some_found:
         return (
             "upside down the energy has to be the same: square the filtered signal (or take its "
             "absolute value) before it is smoothed"

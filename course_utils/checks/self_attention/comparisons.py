@@ -288,15 +288,17 @@ def _mean(x: Tensor, keep: Tensor) -> Tensor:
 
 
 def compare_entropy_gradient(answer: Callable[..., Any], weights: Tensor) -> None:
-    """Compare the gradient with -(ln w + 1), where the answer keeps torch's graph at all."""
-    leaf = weights.clone().requires_grad_()
+    """Compare the gradient through the softmax, where the answer keeps torch's graph at all."""
+    leaf = weights.log().requires_grad_()
+    spread = leaf.softmax(-1).clone()  # what the answer writes into it is told elsewhere
+    want = torch.autograd.grad(torch.special.entr(spread).sum(), leaf, retain_graph=True)[0]
     try:
-        got = call(answer, leaf)
+        got = call(answer, spread)
     except CheckFailed:  # NumPy refuses a tensor that wants a gradient; its values count
         return
     if isinstance(got, Tensor) and got.requires_grad:
         found = gradients(got.sum(), [leaf], "the entropy")[0]
-        same(found, -(weights.log() + 1), "the gradient of the weights", rtol=1e-3, atol=1e-5)
+        same(found, want, "the gradient of the scores", rtol=1e-3, atol=1e-5)
 
 
 def compare_entropy(answer: Callable[..., Any], weights: Tensor) -> None:

@@ -1,5 +1,5 @@
 """Mistake: the code is kept on the class, so the last module decides
-Message: 
+Message: The size of tensor a
 """
 
 import math
