@@ -1618,13 +1618,19 @@ training.fit(
 )
 _ = step_model.eval()
 
+
 # %% tags=["train", "needs-answer"]
-at_test = sequences.batch(rows["test"], DEVICE)
-with torch.no_grad():
-    risk = torch.sigmoid(step_logits(step_model, at_test)).cpu().numpy()
-hours = at_test["minutes_since_admission"].cpu().numpy() / 60
-real = at_test["is_event"].cpu().numpy()
+@torch.no_grad()
+def step_risks(chosen: torch.Tensor) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Risk at every event, its hour, and whether the event is real, (B, T) each."""
+    batch = sequences.batch(chosen, DEVICE)
+    risk = torch.sigmoid(step_logits(step_model, batch))
+    parts = risk, batch["minutes_since_admission"] / 60, batch["is_event"]
+    return tuple(part.cpu().numpy() for part in parts)
+
+
 died = sequences.outcome[rows["test"]].numpy() == 1
+risk, hours, real = step_risks(rows["test"])
 final = np.array([r[k][-1] if k.any() else 0 for r, k in zip(risk, real, strict=True)])
 figure, ax = plt.subplots(figsize=(8, 3.2))
 for label, patient in (
@@ -1650,6 +1656,7 @@ _ = ax.legend()
 # known in that minute: this is a picture a clinician can question.*
 
 # %% tags=["train", "needs-answer"]
+risk, hours, real = step_risks(rows["test"])
 so_far = {
     h: [
         r[k & (t <= h)][-1] if (k & (t <= h)).any() else died.mean()  # no event yet: the base rate
