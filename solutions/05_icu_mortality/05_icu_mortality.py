@@ -2609,6 +2609,7 @@ pairs = [
     ("Integrated Gradients", "feature ablation"),
     ("Integrated Gradients", "attention rollout"),
 ]
+pairs = [pair for pair in pairs if pair[0] in precision]  # fewer without your explain_stay
 paired = []
 for one_method, other_method in pairs:
     gain = (precision[one_method] - precision[other_method]).to_numpy()
