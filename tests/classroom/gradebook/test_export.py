@@ -97,7 +97,7 @@ def test_canvas_and_moodle(graded):
     by_name = {r["Username"]: r for r in table(klass.workspace / "grades_moodle.csv")}
     assert by_name["ann"]["Email address"] == "ann@uni.example"
     assert by_name["cy"][f"{NAME} (Real)"] == ""
-    assert float(by_name["ann"][f"{NAME} (Real)"]) == 24
+    assert float(by_name["ann"][f"{NAME} (Real)"]) == 30.5  # half of 61
 
 
 def test_notebooks_weigh_equally_in_the_course_grade(graded):
