@@ -185,7 +185,7 @@ KINDS: tuple[Kind, ...] = (
     Kind("cell duplicated", 1, _duplicated, "full", file=f"{ASSIGNMENT} (1).ipynb"),
     Kind("checks edited", 1, _edited, "full"),
     Kind("cells moved", 1, _reordered, "some"),
-    Kind("crash", 1, lambda c: c.fill(c.model, first=CRASH), "no score"),
+    Kind("crash", 1, lambda c: c.fill(c.model, first=CRASH), "full"),  # in a cell of their own
     Kind("endless answer", 1, _looping, "some"),
     Kind("patches the checks", 1, lambda c: c.fill({}, first=PATCHES), "not earned"),
     Kind(
