@@ -5,7 +5,7 @@ import json
 
 import pytest
 from canned import scores
-from conftest import ROOT
+from course import ROOT
 
 from classroom.__main__ import main
 from classroom.authoring.source import read_source

@@ -13,7 +13,7 @@ import cloudpickle
 import nbformat
 import pytest
 from canned import CannedJudge, put, result, scores
-from conftest import NAME, ROOT
+from course import NAME, ROOT
 
 from classroom.authoring.preprocessors import InjectResults, bounded
 from classroom.authoring.source import read_source

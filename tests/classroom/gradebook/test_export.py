@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 from canned import result
-from conftest import NAME, ROOT
+from course import NAME, ROOT
 
 from classroom.authoring.source import read_source
 from classroom.gradebook.export import (

@@ -19,7 +19,7 @@ import cloudpickle
 import nbformat
 import pytest
 from canned import CannedJudge, put, result, scores
-from conftest import NAME, ROOT
+from course import NAME, ROOT
 
 from classroom import files
 from classroom.authoring.source import read_source

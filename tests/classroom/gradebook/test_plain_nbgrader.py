@@ -4,7 +4,7 @@ import re
 from pathlib import Path
 
 import pytest
-from conftest import NAME, ROOT
+from course import NAME, ROOT
 
 STUDENTS = ("perfect", "blank", "partly", "wrong")
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 from canned import result, scores
-from conftest import NAME, ROOT
+from course import NAME, ROOT
 
 from classroom.authoring.source import read_source
 from classroom.gradebook.export import export

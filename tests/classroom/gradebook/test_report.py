@@ -5,7 +5,7 @@ from html.parser import HTMLParser
 
 import pytest
 from canned import put, result
-from conftest import NAME, ROOT
+from course import NAME, ROOT
 
 from classroom.authoring.source import read_source
 from classroom.gradebook.report import (

@@ -14,7 +14,7 @@ import socket
 import threading
 
 import pytest
-from conftest import ROOT
+from course import ROOT
 
 from classroom.judging.judge import Judge
 from classroom.judging.syscalls import compiled

@@ -5,7 +5,7 @@ import random
 
 import nbformat
 import pytest
-from conftest import NAME, ROOT
+from course import NAME, ROOT
 
 from classroom.authoring.preprocessors import cleared
 from classroom.authoring.source import NotebookSource, read_source

@@ -6,7 +6,7 @@ import time
 from pathlib import Path
 
 import pytest
-from conftest import NAME, ROOT
+from course import NAME, ROOT
 
 from classroom.judging import sandbox
 from classroom.judging.judge import Judge
