@@ -26,7 +26,7 @@
 #
 # | part | exercises | points | minutes |
 # | --- | --- | --- | --- |
-# | 1 Which encoder runs here | | | 5 |
+# | 1 Which encoder runs here, and what it learned by | `mask_tokens` | 5 | 25 |
 # | 2 Tokens and vocabulary | `tokenization_table`, `search_vocabulary` | 6 | 20 |
 # | 3 What enters the first block | `input_embeddings` | 6 | 20 |
 # | 4 What comes out | `mean_pool`, `embed_texts` | 9 | 35 |
@@ -34,9 +34,12 @@
 # | 6 Negation by layer | `layer_probe` | 6 | 30 |
 # | 7 Attention with words | | | 10 |
 # | 8 Searching notes | `nearest_notes` | 3 | 20 |
-# | 9 What a model may give away | written answer | 5 | 20 |
+# | 9 What a model may give away | `exposure`, written answer | 8 | 30 |
 #
-# About three hours in all. Running the finished notebook takes well under two minutes on one CPU core.
+# Under four hours in all. Running the finished notebook takes well under two minutes on one CPU core.
+#
+# **Two rules of every exercise**: what your code is given stays as it was (work on copies, never in place on an argument), and results keep the dtype of the
+# first tensor, unless the box says otherwise. Some cells ask for a **guess** before you look; it earns no points and is stored nowhere.
 
 # %% tags=["install"]
 # install cell
@@ -123,15 +126,162 @@ def in_short(net: nn.Module) -> dict[str, object]:
 pd.DataFrame({"this model": in_short(model), "Bio_ClinicalBERT": in_short(full_size)})
 
 # %% [markdown]
+# ### What it was trained to do
+#
+# Both encoders learned by one game: hide some words of a note, guess them from the rest. It is called *masked language modelling*, needs no labels, and all that this notebook finds
+# in the vectors was learned by it. With the head that does the guessing still on, the model gives each word of its vocabulary a probability for the place of `[MASK]`. (The shipped model
+# plays here in any case: encoders from the hub often come without that head.) Guess first: what comes after "denies"?
+
+# %%
+blank_guess = checks.guess("Patient denies [MASK].", ["a finding", "a drug", "a body part"], ...)
+
+# %%
+masked_tokenizer, masked_model = text.load_masked_language_model()
+VOCAB_SIZE, MASK_ID = masked_model.config.vocab_size, masked_tokenizer.mask_token_id
+
+
+@torch.no_grad()
+def fill_in(sentence: str, k: int = 5) -> dict[str, float]:
+    """The k words that fit the first blank best, with their probabilities."""
+    batch = masked_tokenizer(sentence, return_tensors="pt")
+    place = int((batch["input_ids"][0] == MASK_ID).nonzero()[0])
+    best = masked_model(**batch).logits[0, place].softmax(-1).topk(k)
+    words = masked_tokenizer.convert_ids_to_tokens(best.indices.tolist())
+    return dict(zip(words, best.values.tolist(), strict=True))
+
+
+for blank in (
+    "Patient denies [MASK].",
+    "Patient [MASK] fever.",
+    "Patient denies fever. Form: fever [MASK].",
+    "Patient reports fever. Form: fever [MASK].",
+):
+    print(f"{blank:44}", "  ".join(f"{word} {p:.2f}" for word, p in fill_in(blank).items()))
+blank_guess.reveal("a finding")
+
+# %% [markdown]
+# The last two blanks stand far from the cue, and yet what fills them depends on it: to play well, the model had to learn what "denies" does.
+#
+# The loss of the game is the cross-entropy at the chosen places $M$ alone, given the corrupted text $\tilde x$:
+#
+# $$\mathcal L = -\frac{1}{|M|} \sum_{t \in M} \log p_\theta(x_t \mid \tilde x)$$
+#
+# In BERT 15 % of the tokens are chosen. Most of them become `[MASK]`. But in use there is no `[MASK]`, so some become another word and some stay: the model never knows which of the words
+# that it reads are true, and has to keep a good vector for each.
+#
+# > **Exercise `mask_tokens`** · 5 points · 15 minutes · difficulty 3 of 5
+#
+# - `input_ids` `(B, T)` `int64`, `special` `(B, T)` boolean (`[CLS]`, `[SEP]`, padding) -> `(inputs, labels)`, both `(B, T)` `int64`, sharing no memory with what came in;
+# - every position that is not special is *chosen* with probability `share`, each for itself (`share` in [0, 1]); a special one never;
+# - `labels`: the original id where chosen, -100 elsewhere, which `F.cross_entropy` leaves out;
+# - `inputs`: of the chosen 80 % become `mask_id`, 10 % an id drawn evenly from 0 to `vocab_size` - 1 (`mask_id`, special ids and the old one may be drawn), 10 % stay as they are;
+# - all random numbers come from `generator` (on the CPU), which is advanced and never seeded anew: with the same state the same masking, and another one when called again.
+
+
+# %% nbgrader={"grade": false, "grade_id": "mask_tokens", "locked": false, "schema_version": 3, "solution": true, "task": false}
+def mask_tokens(
+    input_ids: torch.Tensor,
+    special: torch.Tensor,
+    mask_id: int,
+    vocab_size: int,
+    generator: torch.Generator,
+    share: float = 0.15,
+) -> tuple[torch.Tensor, torch.Tensor]:
+    """Hide tokens for the model to guess.  ``(B, T)``, ``(B, T)`` -> inputs, labels ``(B, T)``."""
+    ### BEGIN SOLUTION
+    chosen = (torch.rand(input_ids.shape, generator=generator) < share) & ~special
+    fate = torch.rand(input_ids.shape, generator=generator)
+    words = torch.randint(vocab_size, input_ids.shape, generator=generator)
+    inputs = torch.where(chosen & (fate < 0.8), mask_id, input_ids)
+    inputs = torch.where(chosen & (fate >= 0.9), words, inputs)
+    return inputs, torch.where(chosen, input_ids, -100)
+    ### END SOLUTION
+
+
+# %% nbgrader={"grade": true, "grade_id": "mask_tokens_check", "locked": true, "points": 5, "schema_version": 3, "solution": false, "task": false}
+checks.clinicalbert_embeddings.mask_tokens(mask_tokens)
+### BEGIN HIDDEN TESTS
+with checks.hidden("mask_tokens"):
+    _c = checks.clinicalbert_embeddings
+    for _b, _t, _seed in ((1, 1, 61), (1, 9, 62), (7, 40, 63), (3, 128, 64)):
+        _g = torch.Generator().manual_seed(_seed)
+        _ids = torch.randint(0, 90, (_t, _b), generator=_g).T
+        _special = (torch.rand(_t, _b, generator=_g) < 0.3).T
+        for _share in (None, 0.0, 0.7, 1.0):
+            for _ in range(3):
+                _sizes = {"mask_id": 3, "vocab_size": 90, "share": _share}
+                _c.masked_pair(mask_tokens, _ids, _special, generator=_g, **_sizes)
+        _c.masked_pair(mask_tokens, _ids, torch.ones(_b, _t, dtype=torch.bool), generator=_g)
+    _c.assert_share(mask_tokens, 0.02, shape=(400, 300), seed=65)
+    _c.assert_share(mask_tokens, 0.85, shape=(80, 300), seed=66)
+    _c.assert_share(mask_tokens, 1.0, shape=(30, 30), seed=67)
+    _c.assert_share(mask_tokens, 0.0, shape=(30, 30), seed=68)
+    _c.assert_fates(mask_tokens, shape=(900, 200), seed=69, mask_id=103, vocab_size=300)
+    _c.assert_uniform(mask_tokens, seed=70, vocab_size=7, mask_id=0)
+    _c.assert_uniform(mask_tokens, seed=71, vocab_size=6, mask_id=2)
+    _c.assert_independent(mask_tokens, seed=72)
+    _c.assert_dice(mask_tokens, seed=73)
+### END HIDDEN TESTS
+
+# %% [markdown]
+# <details><summary>Hint 1</summary>
+#
+# `torch.rand(input_ids.shape, generator=generator) < share` draws for each position; `torch.where(condition, a, b)` makes a new tensor and accepts plain numbers.
+#
+# </details>
+# <details><summary>Hint 2</summary>
+#
+# What becomes of the chosen needs random numbers of its own: the ones below `share` are all below 0.8. One `fate` a position is enough: below 0.8 the mask, from 0.9 on
+# another word, between them nothing.
+#
+# </details>
+# <details><summary>Hint 3: nearly all of it</summary>
+#
+# `chosen = (torch.rand(...) < share) & ~special`; `labels = torch.where(chosen, input_ids, -100)`; then `inputs` by two `torch.where`, the second with
+# `torch.randint(vocab_size, input_ids.shape, generator=generator)`.
+#
+# </details>
+
+# %% [markdown]
+# Your function at work on 400 fresh notes. Before you look: a model that knows nothing gives each of its words the same probability. Which loss is that, in nats?
+
+# %%
+untrained_guess = checks.guess("loss of a model that knows nothing, in nats", ...)
+
+# %% tags=["needs-answer"]
+fresh = list(corpus.make_clinical_corpus(400, random_state=SEED + 50).texts)
+batch = masked_tokenizer(fresh, padding=True, return_tensors="pt", return_special_tokens_mask=True)
+clean, special = batch["input_ids"], batch["special_tokens_mask"].bool()
+dice = torch.Generator().manual_seed(SEED)
+hidden, labels = mask_tokens(clean, special, MASK_ID, VOCAB_SIZE, dice)
+with torch.no_grad():
+    logits = masked_model(hidden, attention_mask=batch["attention_mask"]).logits
+now, was = hidden[labels != -100], labels[labels != -100]
+losses = F.cross_entropy(logits[labels != -100], was, reduction="none")
+fates = {
+    "masked": now == MASK_ID,
+    "another word": (now != MASK_ID) & (now != was),
+    "left as it was": now == was,
+}
+fills = {"a model that knows nothing": float(np.log(VOCAB_SIZE))}
+fills |= {name: losses[where].mean().item() for name, where in fates.items()}
+ax = plots.bars(list(fills), list(fills.values()), xlabel="loss in nats at the chosen tokens")
+plots.mark_guess(ax, untrained_guess, at=0)
+plt.show()
+untrained_guess.reveal(fills["a model that knows nothing"])
+claim("loss_masked", fills["masked"])
+claim("loss_another_word", fills["another word"] - fills["masked"])
+
+# %% [markdown]
+# *Bars of the loss: the logarithm of the vocabulary's size for a model that knows nothing, then the shipped model's by what became of the token.* A word that stayed costs least, for
+# most of what one reads is true; one that was replaced costs most: here the model must disbelieve what it reads.
+#
 # ## 2 Tokens and vocabulary
 #
 # An encoder reads numbers. The *tokenizer* cuts a text into pieces that are in its vocabulary and gives each piece its
 # number. BERT's scheme is WordPiece: a word that has no entry of its own is spelled with the longest pieces
 # that fit, and a piece that continues a word is written with `##`. In front stands `[CLS]`, at the end `[SEP]`. To get
 # from a token back to the note you need its *offsets*: the piece is `text[start:end]`.
-#
-# **Two rules of every exercise**: what your code is given stays as it was (work on copies, never in place on an argument), and results keep the dtype of the
-# first tensor, unless the box says otherwise.
 #
 # > **Exercise `tokenization_table`** · 3 points · 8 minutes · difficulty 1 of 5
 #
@@ -1272,50 +1422,142 @@ for q in (3, 5):
 # ## 9 What a model may give away
 #
 # Models trained on notes are trained on people. A model can remember a rare string that it has read often enough, and a model that is
-# published cannot be called back. To see it without harming anybody, twenty invented secrets were planted in the corpus of the shipped model:
-# "The record number of *name* is 4 7 1 9.", each 0, 1, 10, 50 or 200 times among about 25,000 notes (Carlini et al., 2019, call them *canaries*). If the model has
-# learned nothing, the true number ranks somewhere among the 10,000 possible ones. *Exposure* is $\log_2 10{,}000 - \log_2 \text{rank}$, in bits:
-# about 1.4 for a guess on average, 13.3 when the true number comes first.
+# published cannot be called back. To see it without harming anybody, invented secrets were planted in the corpus of the shipped model:
+# "The record number of *name* is 4 7 1 9.", each 0, 1, 10, 50 or 200 times among its notes (Carlini et al., 2019, call them *canaries*). Mask the four digits and ask the model for the
+# loss of every possible number: if it has learned nothing, the true one stands anywhere among the 10,000. In bits,
+#
+# $$\text{exposure} = \log_2 n - \log_2 \text{rank},$$
+#
+# about 1.4 on average for a guess among many, $\log_2 n$ when the true number comes first.
+#
+# > **Exercise `exposure`** · 3 points · 8 minutes · difficulty 2 of 5
+#
+# - `losses` `(n,)`, an array or a tensor (of any floating dtype, with a gradient or without): one loss for each candidate; `secret`: the index of the true one, from 0;
+# - the *rank* is the number of candidates whose loss is **not above** the secret's, itself included: rank 1 is the best, and who shares the secret's loss counts against it;
+# - return a Python float; one candidate alone gives 0; losses may be infinite; a `nan` anywhere is a `ValueError`.
+
+
+# %% nbgrader={"grade": false, "grade_id": "exposure", "locked": false, "schema_version": 3, "solution": true, "task": false}
+def exposure(losses: np.ndarray | torch.Tensor, secret: int) -> float:
+    """Bits by which a model prefers a secret to the other candidates.  ``(n,)`` -> float."""
+    ### BEGIN SOLUTION
+    values = torch.as_tensor(losses)
+    if values.isnan().any():
+        raise ValueError("losses holds nan, which has no rank")
+    rank = int((values <= values[secret]).sum())
+    return float(np.log2(len(values)) - np.log2(rank))
+    ### END SOLUTION
+
+
+# %% nbgrader={"grade": true, "grade_id": "exposure_check", "locked": true, "points": 3, "schema_version": 3, "solution": false, "task": false}
+checks.clinicalbert_embeddings.exposure(exposure)
+### BEGIN HIDDEN TESTS
+with checks.hidden("exposure"):
+    _c = checks.clinicalbert_embeddings
+    _g = torch.Generator().manual_seed(81)
+    _inf, _nan = float("inf"), float("nan")
+    for _n, _dtype in (
+        (2, torch.float32),
+        (3000, torch.float64),
+        (33, torch.bfloat16),
+        (50, torch.float16),
+    ):
+        _losses = torch.randn(_n, generator=_g, dtype=torch.float64).mul(3).to(_dtype)
+        for _secret in (0, _n - 1, int(_losses.argmin()), int(_losses.argmax())):
+            _c.compare_exposure(exposure, _losses, _secret, f"the exposure among {_n}, {_dtype}")
+        if _dtype != torch.bfloat16:
+            _c.compare_exposure(exposure, _losses.numpy(), 1, f"an array of {_dtype}")
+    _close = 1.0 + torch.arange(9, dtype=torch.float64) * 1e-12
+    _c.compare_exposure(exposure, _close, 4, "losses that differ by 1e-12")
+    _grad = torch.tensor([2.0, 1.0, 3.0], dtype=torch.bfloat16, requires_grad=True)
+    _c.compare_exposure(exposure, _grad, 0, "bfloat16 with a gradient")
+    for _values, _secret in (
+        ([_inf, 1.0, _inf], 0),
+        ([-_inf, 1.0, 2.0], 0),
+        ([-_inf, 1.0, -_inf], 2),
+        ([_inf, _inf], 1),
+        ([0.0, -0.0, 1.0], 1),
+        ([-5.0, -7.0, -1.0, -7.0], 3),
+    ):
+        _c.compare_exposure(exposure, torch.tensor(_values), _secret, f"losses {_values}")
+        _c.compare_exposure(exposure, np.array(_values), _secret, f"an array of {_values}")
+    _c.compare_exposure(exposure, np.array([_inf]), 0, "one infinite loss")
+    for _values, _secret in (
+        ([_nan, 1.0], 1),
+        ([1.0, _nan], 1),
+        ([_nan], 0),
+        ([_inf, _nan, 2.0], 2),
+    ):
+        for _kind in (torch.tensor, np.array):
+            _c.error_of(exposure, _kind(_values), _secret, naming="", why="a loss that is nan")
+### END HIDDEN TESTS
+
+# %% [markdown]
+# <details><summary>Hint 1</summary>
+#
+# Compare all losses with the secret's and count: `losses <= losses[secret]`.
+#
+# </details>
+# <details><summary>Hint 2</summary>
+#
+# `torch.as_tensor` takes arrays and tensors, and `.isnan().any()` finds a `nan`, with which every comparison is False. `math.log2` of a Python `int` gives a float.
+#
+# </details>
+# <details><summary>Hint 3: nearly all of it</summary>
+#
+# `values = torch.as_tensor(losses)`; `rank = int((values <= values[secret]).sum())`; then `float(np.log2(len(values)) - np.log2(rank))`.
+#
+# </details>
+
+# %% [markdown]
+# Now the secrets. A number that was read 50 times: how many bits, of the 13.3 that there can be?
 
 # %%
-masked_tokenizer, masked_model = text.load_masked_language_model()
+bits_guess = checks.guess("mean exposure of a secret planted 50 times, in bits", ...)
+
+# %% tags=["needs-answer"]
 canaries = corpus.make_canaries(random_state=0)  # the seed with which the model was made
 digit_ids = masked_tokenizer.convert_tokens_to_ids([str(digit) for digit in range(10)])
 
 
 @torch.no_grad()
-def exposure(canary: int) -> float:
-    """Bits by which the model prefers the true record number to a random one."""
-    prompt = f"The record number of {canaries.names[canary]} is [MASK] [MASK] [MASK] [MASK]."
+def number_losses(name: str) -> torch.Tensor:
+    """Loss of each of the 10,000 numbers in the four masked places behind a name."""
+    prompt = f"The record number of {name} is [MASK] [MASK] [MASK] [MASK]."
     batch = masked_tokenizer(prompt, return_tensors="pt")
-    places = batch["input_ids"][0] == masked_tokenizer.mask_token_id
-    logp = masked_model(**batch).logits[0, places][:, digit_ids].log_softmax(1)  # (4, 10)
-    every = logp[0, :, None, None, None] + logp[1, :, None, None] + logp[2, :, None] + logp[3]
-    rank = 1 + int((every > every[tuple(canaries.digits[canary])]).sum())
-    return float(np.log2(every.numel() / rank))
+    places = batch["input_ids"][0] == MASK_ID
+    a, b, c, d = -masked_model(**batch).logits[0, places].log_softmax(-1)[:, digit_ids]
+    return (a[:, None, None, None] + b[:, None, None] + c[:, None] + d).flatten()
 
 
-bits = np.array([exposure(canary) for canary in range(len(canaries.names))])
+numbers = canaries.digits @ [1000, 100, 10, 1]
+bits = np.array(
+    [exposure(number_losses(name), int(n)) for name, n in zip(canaries.names, numbers, strict=True)]
+)
 levels = np.unique(canaries.repeats)
 spread = [bits[canaries.repeats == level] for level in levels]
+error = [1.96 * values.std(ddof=1) / len(values) ** 0.5 for values in spread]
 exposures = plots.bars(
     [f"planted {level} times" for level in levels],
     [values.mean() for values in spread],
-    low=[values.min() for values in spread],
-    high=[values.max() for values in spread],
+    low=[values.mean() - e for values, e in zip(spread, error, strict=True)],
+    high=[values.mean() + e for values, e in zip(spread, error, strict=True)],
     reference=np.log2(10_000),
     reference_label="number known",
-    xlabel="exposure in bits (mean, least and most of four)",
+    xlabel="exposure in bits (mean and its 95 % interval)",
     digits=1,
-)  # fmt: skip
-exposures.legend(loc="upper right")
+)
+plots.mark_guess(exposures, bits_guess, at=3)
 plt.show()
+bits_guess.reveal(spread[3].mean(), digits=1)
+first = [int((values > np.log2(10_000) - 0.5).sum()) for values in spread]
+print(f"of {len(spread[0])} secrets a level, the true number comes first for", first)
 claim("exposure_never_planted", spread[0].mean())
 claim("exposure_planted_200_times", spread[-1].mean())
 
 # %% [markdown]
-# *Bars of exposure for secrets planted 0 to 200 times, with the least and the most of four.* What was never planted, or once, is as good as unknown. Secrets that were
-# repeated move towards the top of the list of ten thousand, some nearly all the way. With four secrets a level the bars are rough: that one level stands above the next says little.
+# *Bars of exposure for secrets planted 0 to 200 times, with the interval of the mean.* What was never planted, or once, is as good as unknown. Secrets that were
+# repeated move towards the top of the list of ten thousand, some all the way.
 #
 # Is it also possible to say of an *ordinary* note whether the model was trained on it (*membership inference*)? The simplest attack compares losses: training notes should be
 # easier. Here are 300 of the model's training notes and 300 fresh ones from the same generator.

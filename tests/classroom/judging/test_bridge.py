@@ -43,6 +43,7 @@ ANSWERS = {
     "mode": lambda x: torch.set_grad_enabled(False) and None,
     "twice": lambda x: x.expand(4, 3).t(),
     "stir": lambda: np.random.seed(3),  # noqa: NPY002
+    "dice": lambda generator: torch.rand(3, generator=generator),
 }
 
 
@@ -228,6 +229,14 @@ def test_global_states_show(peer):
     before = np.random.get_state()[1].copy()  # noqa: NPY002
     get(peer, "stir")()
     assert (np.random.get_state()[1] != before).any()  # noqa: NPY002
+
+
+def test_a_generator_is_drawn_from_and_comes_back_advanced(peer):
+    ours, alone = (torch.Generator().manual_seed(5) for _ in range(2))
+    for _ in range(2):
+        there = call(peer["dice"], ours)
+        assert torch.equal(there, torch.rand(3, generator=alone))
+        assert torch.equal(ours.get_state(), alone.get_state())
 
 
 def test_iterables_are_only_what_they_are(peer):
