@@ -234,7 +234,7 @@ def test_global_states_show(peer):
 def test_a_generator_is_drawn_from_and_comes_back_advanced(peer):
     ours, alone = (torch.Generator().manual_seed(5) for _ in range(2))
     for _ in range(2):
-        there = call(peer["dice"], ours)
+        there = call(get(peer, "dice"), ours)
         assert torch.equal(there, torch.rand(3, generator=alone))
         assert torch.equal(ours.get_state(), alone.get_state())
 

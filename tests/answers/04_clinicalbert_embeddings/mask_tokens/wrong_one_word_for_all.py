@@ -1,5 +1,5 @@
 """Mistake: One random word for all replaced.
-Message: became
+Message: one random id for all
 """
 
 
