@@ -11,14 +11,14 @@ from classroom.viva.lines import Change, shown
 
 __all__ = ["candidates"]
 
-MOST = 120
+MOST = 50
 
 
-def candidates(source: str, rights: Sequence[str]) -> list[Change]:
-    """Changes of one statement that might mend an answer; which ones do has to be run.
+def candidates(source: str, rights: Sequence[str]) -> Iterator[list[Change]]:
+    """Yield batches of changes of one statement that might mend an answer; run them to know.
 
-    Tried are the statements of right answers where the rest of the code is as theirs (whatever
-    the variables are called), and then the mutants of the answer.
+    The first batch are statements of right answers where the rest of the code is as theirs
+    (whatever the variables are called), the second mutants of the answer.
 
     Parameters
     ----------
@@ -27,15 +27,19 @@ def candidates(source: str, rights: Sequence[str]) -> list[Change]:
     rights
         Right answers: the model's, and those of others.
     """
-    found: dict[str, Change] = {}
-    texts = [text for right in rights for text in _transplants(source, right)]
-    for text in [*dict.fromkeys(texts), *(m.text for m in mutants(source))]:
-        if len(found) == MOST:
-            break
-        change = shown(source, text)
-        if change is not None:
-            found.setdefault(change.text, change)
-    return list(found.values())
+    seen: set[str] = set()
+    learnt = (text for right in rights for text in _transplants(source, right))
+    for texts in (learnt, (m.text for m in mutants(source))):
+        batch = []
+        for text in texts:
+            change = shown(source, text)
+            if change is not None and change.text not in seen:
+                seen.add(change.text)
+                batch.append(change)
+            if len(batch) == MOST:
+                break
+        if batch:
+            yield batch
 
 
 def _transplants(source: str, right: str) -> Iterator[str]:

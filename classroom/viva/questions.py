@@ -122,7 +122,7 @@ def _happens(one: Specimen, rng: random.Random) -> Question | None:
     for number, run in enumerate(one.runs[1:], 1):
         for call, outcome in run.outcomes.items():
             before = one.runs[0].outcomes.get(call)
-            if number in one.used or before is None or before["error"]:
+            if number in one.used or before is None or before["error"] or _dull(outcome):
                 continue
             if not one.calls[call]["shown"] or not (
                 same(outcome, before) or differ(outcome, before)
@@ -140,13 +140,18 @@ def _happens(one: Specimen, rng: random.Random) -> Question | None:
     return None
 
 
+def _dull(outcome: Mapping[str, Any]) -> bool:
+    """Whether the outcome is a slip of the pen: a name that there is not."""
+    return outcome["error"] in ("AttributeError", "NameError", "UnboundLocalError")
+
+
 def _choice(one: Specimen, number: int, call: int, rng: random.Random) -> Question | None:
     before, outcome = one.runs[0].outcomes[call], one.runs[number].outcomes[call]
     true = label(outcome, before)
     others: dict[Option, tuple[str, Mapping[str, Any]]] = {}
     for other in rng.sample(range(len(one.runs)), len(one.runs)):
         its = one.runs[other].outcomes.get(call)
-        if its is None or other == number or not differ(its, outcome):
+        if its is None or other == number or not differ(its, outcome) or _dull(its):
             continue
         if other and not (same(its, before) or differ(its, before)):
             continue
@@ -298,43 +303,51 @@ def mend(
     expected
         What the model answer gives, by call.
     """
-    changes = candidates(source, rights) if _parses(source) else []
-    if not changes:
-        return None
+    for changes in candidates(source, rights) if _parses(source) else ():
+        question = _mended(lab, notebook, exercise, source, changes, expected)
+        if question is not None:
+            return question
+    return None
+
+
+def _mended(
+    lab: Laboratory,
+    notebook: NotebookNode,
+    exercise: str,
+    source: str,
+    changes: Sequence[Change],
+    expected: Mapping[int, Mapping[str, Any]],
+) -> Question | None:
+    """Run changes on the small inputs, then the checks on those that do as the model does."""
     calls = [c for c, outcome in expected.items() if not outcome["error"]]
-    texts = [c.text for c in changes]
-    runs = lab.measure(notebook, exercise, [source, *texts], calls=calls)
-    good = [
-        n
-        for n, run in enumerate(runs[1:], 1)
-        if not run.broken
-        and all(c in run.outcomes and same(run.outcomes[c], expected[c]) for c in calls)
-    ]
-    good = sorted(good, key=lambda n: _size(changes[n - 1]))[:CHECKED]
+    good = list(range(len(changes)))
+    if calls:
+        runs = lab.measure(notebook, exercise, [source, *(c.text for c in changes)], calls=calls)
+        good = [
+            n
+            for n, run in enumerate(runs[1:])
+            if not run.broken
+            and all(c in run.outcomes and same(run.outcomes[c], expected[c]) for c in calls)
+        ]
+    good = sorted(good, key=lambda n: _size(changes[n]))[:CHECKED]
     if not good:
         return None
-    again = lab.measure(
-        notebook,
-        exercise,
-        [source, *(texts[n - 1] for n in good)],
-        calls=[],
-        check=range(len(good) + 1),
-    )
-    if again[0].check is None or again[0].check["status"] == "right":
+    texts = [source, *(changes[n].text for n in good)]
+    runs = lab.measure(notebook, exercise, texts, calls=[], check=range(len(texts)))
+    if runs[0].check is None or runs[0].check["status"] == "right":
         return None
-    for n, run in zip(good, again[1:], strict=True):
+    for n, run in zip(good, runs[1:], strict=True):
         if run.check is not None and run.check["status"] == "right":
-            change = changes[n - 1]
-            told = "\n".join(_verdict(again[0].check)).strip()
+            told = "\n".join(_verdict(runs[0].check)).strip()
+            said = _said(changes[n])
             return Question(
                 "mend",
                 exercise,
                 None,
                 "One change in one place makes every check pass. Which line, how does it have to "
                 "read, and why?",
-                before="",
-                answer=f"{_said(change)}. Another change may do, too: run it.",
-                runs=[("as handed in", told), (_said(change), "every check passes")],
+                answer=f"{said}. Another change may do, too: run it.",
+                runs=[("as handed in", told), (said, "every check passes")],
             )
     return None
 
@@ -379,6 +392,8 @@ def _text(outcome: Mapping[str, Any]) -> str:
     if outcome["error"]:
         return f"{outcome['error']}: {outcome['text']}"
     lines = [
-        f"{leaf['path']} {leaf['text'] or leaf['kind']}".strip() for leaf in outcome["leaves"][:8]
-    ]
+        f"{leaf['path']} {leaf['text'] or leaf['kind']}".strip()
+        for leaf in outcome["leaves"]
+        if leaf["text"] or leaf["numbers"] or len(outcome["leaves"]) == 1
+    ][:8]
     return "\n".join(lines)
