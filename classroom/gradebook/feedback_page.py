@@ -183,7 +183,7 @@ def best_hint(message: str, hints: Sequence[tuple[str, str]]) -> tuple[str, str]
     if not hints:
         return None
     chosen = list(hints[:-1]) or list(hints)
-    words = _words(message)
+    words = _words(message.partition("It looks like this:")[2] or message)
     scores = [len(words & _words(body)) / math.sqrt(1 + len(_words(body))) for _, body in chosen]
     return chosen[scores.index(max(scores))]
 

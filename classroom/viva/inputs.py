@@ -10,10 +10,11 @@ import contextlib
 import copy
 import inspect
 import json
+import os
 import pickle
 import subprocess
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -21,12 +22,16 @@ from classroom.authoring.build import ONE_THREAD
 from classroom.authoring.source import NotebookSource
 from classroom.judging.trial import notebook_spec
 
-__all__ = ["record_inputs"]
+__all__ = ["as_shown", "record_inputs", "recorded"]
 
 MOST = 6  # calls kept of an exercise
-TRIED = 40
+TRIED = 24
 SMALL = 24  # numbers of one argument that a page shows
 HEAVY = 4000
+
+
+class Enough(Exception):
+    """No further call need be seen."""
 
 
 def record_inputs(
@@ -44,8 +49,6 @@ def record_inputs(
     RuntimeError
         If the process dies.
     """
-    import os
-
     environment = os.environ | ONE_THREAD | {"MPLBACKEND": "Agg", "CUDA_VISIBLE_DEVICES": ""}
     environment |= {"COURSE_STRICT": "0", "COURSE_SEED": "0", "HF_HUB_OFFLINE": "1"}
     done = subprocess.run(
@@ -64,11 +67,28 @@ def record_inputs(
 def main() -> None:
     """Record the notebook on standard input."""
     from classroom.judging.processes import main_module, results_only
-    from classroom.judging.trial_worker import _halves, plain
+    from classroom.judging.trial_worker import plain
 
     notebook, path = json.load(sys.stdin), Path(sys.argv[1])
     results_only()
     space = main_module(plain(notebook["imports"]), notebook["module"]).__dict__
+    found = recorded(notebook, space)
+    path.write_bytes(pickle.dumps(found))
+    path.with_suffix(".json").write_text(json.dumps(as_shown(found)))
+
+
+def recorded(notebook: Mapping[str, Any], space: dict[str, Any]) -> dict[str, list[dict[str, Any]]]:
+    """Calls by exercise: ``args``, ``kwargs``, ``init``, ``names`` and ``shown``.
+
+    Parameters
+    ----------
+    notebook
+        As :func:`classroom.judging.trial.notebook_spec` describes it.
+    space
+        Namespace with the notebook's imports; the model answers are defined in it.
+    """
+    from classroom.judging.trial_worker import _halves, plain
+
     for exercise in notebook["exercises"]:
         exec(compile(plain(exercise["answer"]), f"<{exercise['name']}>", "exec"), space)
     found: dict[str, list[dict[str, Any]]] = {}
@@ -80,23 +100,26 @@ def main() -> None:
             with contextlib.suppress(Exception):
                 exec(compile(_halves(cell)[0], "<check>", "exec"), space | {name: spy})
         found[name] = _chosen(space[name], calls)
-    path.write_bytes(pickle.dumps(found))
-    shown = {
+    return found
+
+
+def as_shown(found: Mapping[str, Sequence[Mapping[str, Any]]]) -> dict[str, list[dict[str, Any]]]:
+    """What a page needs of the calls."""
+    return {
         name: [{"shown": c["shown"], "init": c["init"] is not None} for c in calls]
         for name, calls in found.items()
     }
-    path.with_suffix(".json").write_text(json.dumps(shown))
 
 
 def _spy(answer: Any, calls: list[dict[str, Any]]) -> Any:
     """The answer, noting what it is called with."""
 
     def note(args: Any, kwargs: Any, init: Any) -> None:
-        if len(calls) < TRIED:
-            with contextlib.suppress(Exception):
-                calls.append(
-                    copy.deepcopy({"args": list(args), "kwargs": dict(kwargs), "init": init})
-                )
+        if len(calls) == TRIED:
+            raise Enough
+        with contextlib.suppress(Exception):
+            given = {"args": list(args), "kwargs": dict(kwargs), "init": init}
+            calls.append(copy.deepcopy(given))
 
     if inspect.isclass(answer):
 

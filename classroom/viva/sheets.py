@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import queue
 import random
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -24,6 +24,7 @@ from classroom.viva.questions import KINDS, Question, Specimen, ask, mend, speci
 __all__ = ["Viva", "viva"]
 
 TRIED = 3  # right answers looked at beyond the number of questions, when some give none
+MakeLab = Callable[..., Any]
 RIGHTS = 8  # right answers of the course and the class that a mend is learnt from
 
 
@@ -47,6 +48,7 @@ def viva(
     workers: int = 1,
     unsafe: bool = False,
     progress: bool = True,
+    make_lab: MakeLab = Laboratory,
 ) -> Viva:
     """Write ``viva/<assignment>/<student>.html`` for each student, and ``keys.html`` for you.
 
@@ -59,6 +61,8 @@ def viva(
         Only these; everybody who was graded by default.
     questions
         Number a student, at most one of them on an answer that is wrong.
+    make_lab
+        Makes what runs the programs.
 
     Raises
     ------
@@ -90,7 +94,7 @@ def viva(
     if waiting:
         with tqdm(total=len(waiting), desc="viva", unit="student", disable=not progress) as tell:
             rights = _class_rights(root, submissions, results, assignment)
-            labs = _Labs(root, assignment, min(workers, len(waiting)), unsafe=unsafe)
+            labs = _Labs(root, assignment, min(workers, len(waiting)), unsafe, make_lab)
             with labs, ThreadPoolExecutor(labs.count) as pool:
                 tasks = {
                     pool.submit(
@@ -129,9 +133,11 @@ def viva(
 class _Labs:
     """As many laboratories as threads, each used by one at a time."""
 
-    def __init__(self, root: Path, assignment: str, count: int, *, unsafe: bool) -> None:
+    def __init__(
+        self, root: Path, assignment: str, count: int, unsafe: bool, make_lab: MakeLab
+    ) -> None:
         self.count = max(1, count)
-        first = Laboratory(root, assignment, unsafe=unsafe)
+        first = make_lab(root, assignment, unsafe=unsafe)
         self.all = [first, *(first.copy() for _ in range(self.count - 1))]
         self.expected: dict[str, dict[int, dict[str, Any]]] = {}
         self._free: queue.Queue[Laboratory] = queue.Queue()
