@@ -62,7 +62,7 @@ LONGEST = 20_000  # characters of an output that are shown
 class FeedbackPage(HTMLExporter):
     """Exporter of nbgrader's ``generate_feedback`` with a page of the course's own."""
 
-    def from_notebook_node(
+    def from_notebook_node(  # type: ignore[override]
         self, nb: NotebookNode, resources: Any = None, **kw: Any
     ) -> tuple[str, Any]:
         """Run nbgrader's preprocessors, then fill the template."""
