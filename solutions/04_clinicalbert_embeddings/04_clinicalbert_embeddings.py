@@ -1242,8 +1242,8 @@ claim("templates_many", mean[1])
 claim("negation_rule", rule)
 
 # %% [markdown]
-# *Three bars: a probe fitted on 30 templates, one fitted on over a hundred with as many rows, and a rule.* The difference of the first two is what the number of templates does at fixed rows and a
-# fairly chosen C; where the intervals overlap widely, there is little to blame on it. And the rule (cues before and after the finding, as in NegEx) needs no vectors at all: the
+# *Three bars: a probe fitted on 30 templates, one fitted on over a hundred with as many rows, and a rule.* The difference of the first two is what the choice of templates does at fixed rows and a
+# fairly chosen C: a few points in a hundred here, about as wide as the intervals. And the rule (cues before and after the finding, as in NegEx) needs no vectors at all: the
 # baseline that a probe has to be compared with. Which templates does the probe still miss?
 
 # %%
@@ -1299,7 +1299,8 @@ claim("possible_recall", recall["probe"][2])
 pd.DataFrame(recall, index=list(corpus.STATUSES)).T.round(3)
 
 # %% [markdown]
-# *The fraction found of each class, by the probe and by the rule* (whose hedges were written by the author of the sentences: it is seen at its best). A probe has the classes that it was given:
+# *The fraction found of each class, by the probe and by the rule* (whose hedges were written by the author of the sentences: it is seen at its best). With *possible* as a third answer the probe loses much, on all three:
+# the notes of the shipped model hardly ever say that something is possible, and a probe can read only what training has put there. And a probe has just the classes that it was given:
 # history, family and hypothetical get one of the three names, whatever they are. Who was ill, and when, has to be asked for as well.
 #
 # Now the two senses of eight words, tested the same way: the probe is fitted on the corpus's own sentences and tested on sentences that neither model nor probe has read.
@@ -1358,7 +1359,7 @@ plt.show()
 
 # %% [markdown]
 # *Two maps, a colour for each word, a shape for each sense. Left, each word is a cloud in which the shapes mix; right, many small groups, most of one shape.* Look for *positive* and *negative*: antonyms stand in the same
-# sentences ("the culture was ..."), so what fills one blank fills the other, and their test senses lie in neighbouring groups. Near in such a space means "used alike", not "means the same".
+# sentences ("the culture was ..."), so what fills one blank fills the other, and they share their groups, one a sense. Near in such a space means "used alike", not "means the same".
 #
 # ## 7 Attention with words
 #
@@ -1874,7 +1875,7 @@ claim("exposure_never_planted", means["after"][0])
 claim("exposure_planted_80_times", means["after"][-1], control=means["before"][-1])
 
 # %% [markdown]
-# *Bars of exposure for secrets planted 0 to 80 times, with the interval of the mean.* What was never planted is as good as unknown; what was repeated moves towards the top of the list of ten thousand. *Before* is the same
+# *Bars of exposure for secrets planted 0 to 80 times, with the interval of the mean.* What was planted rarely is as good as unknown; what was repeated moves towards the top of the list of ten thousand, and some numbers come first. *Before* is the same
 # model without that training: only the reading differs.
 #
 # Is it also possible to say of an *ordinary* note whether the model was trained on it (*membership inference*)? The simplest attack takes the loss: training notes should be easier. But some notes are easy for every model. A
@@ -1943,7 +1944,7 @@ claim("membership_reference", attacks.iloc[2]["AUC"], control=attacks.loc["loss"
 attacks.round(3)
 
 # %% [markdown]
-# *AUC with its interval and members found, by attack.* The loss alone is near guessing; the same loss seen beside the reference model's tells more. So short a training on notes from the same templates leaves little trace of
+# *AUC with its interval and members found, by attack.* The loss alone tells a little; seen beside the reference model's loss it tells somewhat more, though the intervals overlap. The control, the same notes before the training, is near one half. So short a training on notes from the same templates leaves little trace of
 # a single one. That is *no* proof of safety in general: on real notes such an attack told members from strangers with an AUC of 0.90 for ClinicalBERT (Mireshghallah et al., 2022), while simple
 # prompting recovered little (Lehman et al., 2021; Vakili and Dalianis, 2021). Larger generative models give back training text word for word (Carlini et al., 2021).
 #
