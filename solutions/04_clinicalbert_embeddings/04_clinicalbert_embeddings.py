@@ -1379,7 +1379,7 @@ def place_of(word: str) -> int:
 
 cue, finding, fever = (place_of(word) for word in ("denies", "cough", "fever"))
 marks = {finding: "tab:red", fever: "tab:green"}
-plots.attention_explorer(note_labels, weights[:3], query=finding, title="Heads of the first blocks")
+plots.attention_explorer(note_labels, weights[:1], query=finding, title="Heads of the first block")
 
 # %%
 for head, matrix in enumerate(weights[0][:4]):
@@ -1463,9 +1463,10 @@ if blocks:
     figure, axes = plt.subplots(1, 2, figsize=(10, 3.2), width_ratios=(2, 1))
     layers = ["static (0)", *(f"block {i + 1}" for i in range(len(blocks)))]
     heads = [f"head {h + 1}" for h in range(len(parts))]
+    left, right = (np.round(shares, 1) + 0.0 for shares in (by_place, by_head))
     look = {"annotate": True, "digits": 1, "vmin": 0, "vmax": 1}
-    plots.heat_map(by_place, rows=layers, columns=note_labels, title="by place", ax=axes[0], **look)
-    plots.heat_map(by_head, rows=layers[1:], columns=heads, title='at "cough"', ax=axes[1], **look)
+    plots.heat_map(left, rows=layers, columns=note_labels, title="by place", ax=axes[0], **look)
+    plots.heat_map(right, rows=layers[1:], columns=heads, title='at "cough"', ax=axes[1], **look)
     plt.show()
     claim("patched_cue_static", by_place[0][cue])
     claim("patched_finding_block_1", by_place[1][finding])
@@ -1824,11 +1825,10 @@ for chosen in training.progress(batches, desc="the hospital trains"):
     loss.backward()
     nn.utils.clip_grad_norm_(tuned.parameters(), 1.0)
     optimizer.step()
-tuned.eval()
+tuned = tuned.eval()
 
 # %% tags=["needs-answer"]
 digit_ids = masked_tokenizer.convert_tokens_to_ids([str(digit) for digit in range(10)])
-numbers = secrets.digits @ [1000, 100, 10, 1]
 
 
 @torch.no_grad()
@@ -1847,7 +1847,8 @@ def number_losses(net: nn.Module) -> torch.Tensor:
     ).flatten(1)
 
 
-levels = np.unique(secrets.repeats)
+# %% tags=["needs-answer"]
+numbers, levels = secrets.digits @ [1000, 100, 10, 1], np.unique(secrets.repeats)
 means, errors = {}, {}
 for when, net in (("before", masked_model), ("after", tuned)):
     pairs = zip(number_losses(net), numbers, strict=True)

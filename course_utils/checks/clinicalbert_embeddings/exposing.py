@@ -9,8 +9,8 @@ import numpy as np
 import torch
 
 from course_utils.checks.calls import call
-from course_utils.checks.clinicalbert_embeddings.exercises import NOTEBOOK
 from course_utils.checks.clinicalbert_embeddings.outcomes import error_of
+from course_utils.checks.clinicalbert_embeddings.registry import NOTEBOOK
 from course_utils.checks.compare import same
 from course_utils.checks.core import describe, require
 

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from course_utils.checks.calls import call
-from course_utils.checks.clinicalbert_embeddings.exercises import NOTEBOOK
+from course_utils.checks.clinicalbert_embeddings.registry import NOTEBOOK
 from course_utils.checks.core import describe, fail, require
 from course_utils.checks.tensors import numbers, options
 
