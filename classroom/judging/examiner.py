@@ -10,9 +10,11 @@ from __future__ import annotations
 import contextlib
 import gc
 import importlib
+import itertools
 import json
 import os
 import random
+import re
 import resource
 import secrets
 import select
@@ -25,12 +27,16 @@ from typing import Any, NoReturn
 from classroom.judging.box import receive, send
 from classroom.judging.examination import (
     BUSY,
+    IDLE,
+    TOO_LONG,
+    TOO_MUCH,
     Result,
     Stopped,
     Submission,
     examine,
     forbids,
     not_attempted,
+    why,
 )
 from classroom.judging.processes import main_module, results_only
 from classroom.judging.sandbox import Box, Limits, cpu_of
@@ -39,11 +45,6 @@ from classroom.judging.trial_worker import checked, plain
 START = 300.0
 LIBRARIES = {"mpmath", "numpy", "pandas", "scipy", "sklearn", "sympy", "torch", "transformers"}
 MOST_BOXES, MOST_TRIES = 4, 4
-TOO_LONG = "It was stopped because it took too long: is there an endless loop?"
-IDLE = "It was stopped because it took too long: it waited for {:.0f} s and computed nothing."
-TOO_MUCH = (
-    "It was not run: the cells and answers before it took more than {:.0f} s of computing time."
-)
 
 
 def main() -> None:
@@ -184,7 +185,8 @@ class Session:
                 earlier_right = False  # not asked for, so not known
                 continue
             result = results[name]
-            if not earlier_right and result["status"] in ("wrong", "not attempted"):
+            lost = result["status"] in ("wrong", "not attempted")
+            if (lost and not earlier_right) or self._slow_by_others(name, result):
                 followed = self._timed(name, follow=True)
                 if followed["status"] == "right" or followed["points"] > result["points"]:
                     again = {"seconds": result["seconds"] + followed["seconds"]}
@@ -207,6 +209,17 @@ class Session:
             "cpu_seconds": round(self.cpu, 3),
             "peak_mib": round(self.peak / 2**20, 1),
         }
+
+    def _slow_by_others(self, name: str, result: Result) -> bool:
+        """Whether an exercise took too long and its answer calls one of the student's others.
+
+        Those may be right and slow: plain loops, say, below a block of layers.
+        """
+        cells = self.submission.plan["cells"]
+        text = "\n".join(c["source"] for c in cells if c["answer"] == name)
+        others = itertools.takewhile(lambda other: other != name, self.exercises)
+        calls = any(re.search(rf"\b{other}\b", text) for other in others)
+        return calls and result["message"] == TOO_LONG
 
     def _controls(self, right: list[str]) -> list[str]:
         """Ask, through the same process, for what must fail and what must pass."""
@@ -345,7 +358,7 @@ class Session:
             return last
         kind = last.get("stopped", "ended")
         if reason is None:
-            reason = _why(kind, last.get("reason", ""), status, long)
+            reason = why(kind, last.get("reason", ""), status, long)
         if cell is not None:  # it happened while this cell ran: the next exercise does without it
             self.submission.fatal[cell] = reason
         raise Stopped(kind, reason, str(last.get("reason", "")))
@@ -380,24 +393,6 @@ class Session:
             box.close()
             self.close()
             return {"status": None, "trouble": "", "seconds": 0.0}
-
-
-def _why(kind: str, reason: str, status: int | None, long: bool) -> str:
-    """Say in words how an examination was cut short; ``long``: its CPU time was used up."""
-    ended = os.WTERMSIG(status) if status is not None and os.WIFSIGNALED(status) else None
-    if kind == "overdue":
-        return reason
-    if ended == signal.SIGXCPU or (ended == signal.SIGKILL and long):
-        return TOO_LONG
-    if kind == "malformed":
-        return "Its process sent what no answer sends."
-    if kind in ("examiner", "unbridged"):
-        return "It could not be judged: what it returned has no way to the checks."
-    if status is None:
-        return "Its process was ended from within."
-    if ended is not None:
-        return f"Its process was ended by {signal.Signals(ended).name}."
-    return f"Its process ended by itself (exit code {os.waitstatus_to_exitcode(status)})."
 
 
 def _keep_messages(new: Result, old: Result) -> None:

@@ -76,3 +76,22 @@ def test_own_cells_and_helpers_are_used(judge):
     )
     result = judge.judge_cells(filled({"masked_mean_pool": answer}, [helper]), ["masked_mean_pool"])
     assert result["exercises"]["masked_mean_pool"]["points"] == 3
+
+
+def test_a_slow_earlier_answer_costs_no_later_one(strict_judge):
+    """An answer that only calls what is slow is judged with the model's earlier answers, too."""
+    name, later = "scaled_dot_product_attention", "MultiHeadSelfAttention"
+    slow = f"""
+import time
+def {name}(query, key, value, attn_mask=None, scale=None):
+    end = time.process_time() + 2
+    while time.process_time() < end:
+        pass
+    scores = query @ key.transpose(-2, -1) * (scale or query.shape[-1] ** -0.5)
+    weights = scores.softmax(-1)
+    return weights @ value, weights
+"""
+    found = strict_judge.judge_cells(filled({name: slow}), [name, later])["exercises"]
+    assert found[name]["status"] == "failed"
+    assert found[later]["status"] == "right"
+    assert found[later]["follow_through"]
