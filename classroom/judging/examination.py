@@ -6,8 +6,10 @@ It has the student's cells run in the box, asks the box for the answer, and runs
 from __future__ import annotations
 
 import ast
+import itertools
 import json
 import os
+import re
 import resource
 import secrets
 import signal
@@ -21,7 +23,7 @@ from classroom.judging.trial_worker import Failure, checked, noted, plain
 
 __all__ = [
     *("BUSY", "IDLE", "TOO_LONG", "TOO_MUCH", "Result", "Stopped", "Submission"),
-    *("examine", "forbids", "not_attempted", "why"),
+    *("calls_earlier", "examine", "forbids", "not_attempted", "why"),
 ]
 
 BUSY = "It was stopped after {:.0f} s on a machine that is busy; try it again before you judge it."
@@ -30,6 +32,8 @@ IDLE = "It was stopped because it took too long: it waited for {:.0f} s and comp
 TOO_MUCH = (
     "It was not run: the cells and answers before it took more than {:.0f} s of computing time."
 )
+DEFINITIONS = (ast.FunctionDef, ast.ClassDef, ast.AsyncFunctionDef)
+ANY_NAME = ("globals", "locals", "vars", "eval", "exec", "getattr", "__main__", "__dict__")
 Result = dict[str, Any]
 
 
@@ -244,6 +248,25 @@ def why(kind: str, reason: str, status: int | None, long: bool) -> str:
     if ended is not None:
         return f"Its process was ended by {signal.Signals(ended).name}."
     return f"Its process ended by itself (exit code {os.waitstatus_to_exitcode(status)})."
+
+
+def calls_earlier(submission: Submission, name: str) -> bool:
+    """Whether earlier exercises could matter to this one: something in its reach names them.
+
+    Where nothing does, the model's earlier answers in place of the student's change nothing.
+    """
+    plan, exercises = submission.plan, submission.exercises
+    earlier = list(itertools.takewhile(lambda other: other != name, exercises))
+    models = [node for n in earlier for node in ast.parse(plain(exercises[n]["answer"])).body]
+    names = {*earlier, *(n.name for n in models if isinstance(n, DEFINITIONS)), *ANY_NAME}
+    others = [n for node in models if not isinstance(node, DEFINITIONS) for n in ast.walk(node)]
+    names |= {n.id for n in others if isinstance(n, ast.Name) and isinstance(n.ctx, ast.Store)}
+    names |= {n.asname or n.name for n in others if isinstance(n, ast.alias)}
+    reach = list(exercises[name]["checks"].values())
+    for cell in plan["cells"][: plan["ends"].get(name)]:
+        if cell["answer"] in (None, name) or name in cell["source"]:
+            reach.append(cell["source"])
+    return bool(names & set(re.findall(r"[^\W\d]\w*", "\n".join(reach))))
 
 
 def forbids(name: str) -> list[str]:

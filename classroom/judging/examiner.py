@@ -10,11 +10,9 @@ from __future__ import annotations
 import contextlib
 import gc
 import importlib
-import itertools
 import json
 import os
 import random
-import re
 import resource
 import secrets
 import select
@@ -33,6 +31,7 @@ from classroom.judging.examination import (
     Result,
     Stopped,
     Submission,
+    calls_earlier,
     examine,
     forbids,
     not_attempted,
@@ -185,8 +184,10 @@ class Session:
                 earlier_right = False  # not asked for, so not known
                 continue
             result = results[name]
-            lost = result["status"] in ("wrong", "not attempted")
-            if (lost and not earlier_right) or self._slow_by_others(name, result):
+            status, others = result["status"], calls_earlier(self.submission, name)
+            lost = status in ("wrong", "not attempted") and not earlier_right
+            slow = status == "failed" and result["message"] == TOO_LONG
+            if others and (lost or slow):  # those it calls may be right and slow
                 followed = self._timed(name, follow=True)
                 if followed["status"] == "right" or followed["points"] > result["points"]:
                     again = {"seconds": result["seconds"] + followed["seconds"]}
@@ -209,17 +210,6 @@ class Session:
             "cpu_seconds": round(self.cpu, 3),
             "peak_mib": round(self.peak / 2**20, 1),
         }
-
-    def _slow_by_others(self, name: str, result: Result) -> bool:
-        """Whether an exercise took too long and its answer calls one of the student's others.
-
-        Those may be right and slow: plain loops, say, below a block of layers.
-        """
-        cells = self.submission.plan["cells"]
-        text = "\n".join(c["source"] for c in cells if c["answer"] == name)
-        others = itertools.takewhile(lambda other: other != name, self.exercises)
-        calls = any(re.search(rf"\b{other}\b", text) for other in others)
-        return calls and result["message"] == TOO_LONG
 
     def _controls(self, right: list[str]) -> list[str]:
         """Ask, through the same process, for what must fail and what must pass."""

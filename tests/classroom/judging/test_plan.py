@@ -4,7 +4,10 @@ import pytest
 from course import NAME, ROOT
 from habits import SOURCE, filled
 
+from classroom.judging.examination import Submission, calls_earlier
 from classroom.judging.judge import Judge, plan_of
+from classroom.judging.sandbox import Limits
+from classroom.judging.trial import notebook_spec
 
 
 def test_only_answers_and_own_cells_run():
@@ -39,6 +42,32 @@ def test_given_constants_are_there_and_what_takes_long_is_named():
 def test_check_cells_never_run():
     notebook = filled({f"{name}_check": "raise SystemExit" for name in SOURCE.exercises})
     assert not [c for c in plan_of(notebook, SOURCE)["cells"] if "SystemExit" in c["source"]]
+
+
+def reaches(name, answers, added=()):
+    """Whether earlier answers can matter to an exercise of a submission."""
+    exercises = {e["name"]: e for e in notebook_spec(SOURCE)["exercises"]}
+    plan = plan_of(filled(answers, added), SOURCE)
+    return calls_earlier(Submission(Limits(), plan, {}, exercises), name)
+
+
+@pytest.mark.parametrize(
+    ("answer", "added", "wanted"),
+    [
+        ("def f1_scores(labels, predictions): return 1", "", False),
+        ("def f1_scores(labels, predictions): return masked_mean_pool(labels)", "", True),
+        ("def f1_scores(labels, predictions): return mine(labels)", "", False),
+        ("def f1_scores(labels, predictions): return mine(labels)", "mine = EncoderBlock", True),
+        ("def f1_scores(labels, predictions): return globals()['masked_' + 'mean_pool']", "", True),
+    ],
+)
+def test_an_exercise_is_followed_only_when_earlier_ones_can_matter(answer, added, wanted):
+    assert reaches("f1_scores", {"f1_scores": answer}, [added]) is wanted
+
+
+def test_an_answer_in_another_cell_is_looked_at_there():
+    both = "def twice(x): return masked_mean_pool(x)\ndef f1_scores(a, b): return twice(a)"
+    assert reaches("f1_scores", {"multilabel_loss": both, "f1_scores": "pass"})
 
 
 @pytest.mark.parametrize("text", ["", "{", "[]", '{"cells": 3}', "\x00" * 50, '{"nbformat": 99}'])
