@@ -59,6 +59,8 @@ AROUND = [  # what stands before and after an answer in its own cell
     ("notes = train_notes.token_ids[:2]\n", "\nprint(notes.shape)"),
     ("%matplotlib inline\nfound = !ls\n", "\nplt.imshow(torch.eye(3)); plt.show()"),
     ("", "\n%timeit -n 2 1 + 1\nget_ipython().system('ls')"),
+    ("", "\nbreakpoint()\nimport pdb; pdb.set_trace()\nmasked_mean_pool??\nimport sys; sys.exit()"),
+    ("#@title My answer\r\n", "\r\n%time 1 + 1\n%prun -q 1 + 1"),
     ("SEED, D_MODEL\n", "\nawait asyncio.sleep(0)"),
 ]
 
