@@ -3,6 +3,7 @@
 LONGEST = (  # as `make test` measured them on two cores; the rest takes seconds
     *("test_judge.py", "test_honest.py", "test_bombs.py", "test_sample.py", "test_class.py"),
     *("test_forgeries.py", "test_plain_nbgrader.py", "test_publish.py", "test_reach.py"),
+    "test_laboratory.py",
     *("test_browser.py", "test_pages.py", "test_sandbox.py", "test_hostile_class.py"),
 )
 

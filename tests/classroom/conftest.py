@@ -9,6 +9,7 @@ from classroom.judging.sandbox import require_bubblewrap
 BOXED = {
     *("test_class.py", "test_judge.py", "test_honest.py", "test_sandbox.py", "test_rooms.py"),
     *("test_room.py", "test_reach.py", "test_bombs.py", "test_forgeries.py"),
+    "test_laboratory.py",
 }
 
 

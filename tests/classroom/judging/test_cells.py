@@ -40,7 +40,7 @@ HABITS = {
     "displayed import": "from IPython.display import display, HTML, clear_output\nclear_output()\n"
     "display(HTML('<b>x</b>'))\nanswer = 1",
     "input": "input('press enter')\nanswer = 1",
-    "breakpoint": "import pdb\nbreakpoint()\npdb.set_trace()\nanswer = 1",
+    "breakpoint": "import pdb\nbreakpoint()\npdb.Pdb().set_trace()\nanswer = 1",
     "lines of Windows": "def f():\r\n    return 1\r\nanswer = f()\r\n",
     "future": "from __future__ import annotations\ndef f(x: nothing_such): pass\nanswer = 1",
     "compiled": "import torch\n@torch.compile(mode='max-autotune')\ndef f(x): return x + 1\n"
