@@ -15,10 +15,13 @@ exercise's text, and then its check is to be mended, or it is equivalent: its re
 from __future__ import annotations
 
 import argparse
+import ast
 import difflib
+import functools
 import hashlib
 import json
 import os
+import re
 import sys
 import textwrap
 import time
@@ -74,10 +77,29 @@ def subjects(notebook: str, exercise: str = "") -> Iterator[Subject]:
 
 
 def _fingerprint(notebook: str, text: str) -> str:
+    """Hash of the check cells and of all definitions among the checks that they lead to."""
+    known = _definitions(notebook)
+    found, waiting = {"": text}, [text]
+    while waiting:
+        for name in known.keys() & set(re.findall(r"\w+", waiting.pop())) - found.keys():
+            found[name] = known[name]
+            waiting.append(known[name])
+    return hashlib.sha256("\0".join(found[k] for k in sorted(found)).encode()).hexdigest()[:12]
+
+
+@functools.cache
+def _definitions(notebook: str) -> dict[str, str]:
+    """Source of what the modules of the checks define, by name; equal names stand together."""
     place = ROOT / "course_utils" / "checks"
-    files = [*place.glob("*.py"), *(place / MODULES[notebook]).glob("*.py")]
-    parts = [text, *(f.read_text("utf-8") for f in sorted(files))]
-    return hashlib.sha256("\0".join(parts).encode()).hexdigest()[:12]
+    known: dict[str, str] = {}
+    for file in sorted([*place.glob("*.py"), *(place / MODULES[notebook]).glob("*.py")]):
+        source = file.read_text("utf-8")
+        for node in ast.parse(source).body:
+            targets = getattr(node, "targets", [getattr(node, "target", None)])
+            names = [getattr(node, "name", None), *(getattr(t, "id", None) for t in targets)]
+            for name in filter(None, names):
+                known[name] = known.get(name, "") + (ast.get_source_segment(source, node) or "")
+    return known
 
 
 def _read_reasons(notebook: str) -> dict[str, dict[str, dict[str, str]]]:
@@ -217,10 +239,9 @@ def total(tables: list[dict[str, int]]) -> dict[str, int]:
 
 def difference(subject: Subject, mutant: Mutant) -> str:
     """What the mutant changes, as a diff without its surroundings."""
-    import ast
-
-    before = ast.unparse(ast.parse(subject.answer)).splitlines()
-    lines = difflib.unified_diff(before, mutant.text.splitlines(), n=0, lineterm="")
+    texts = (ast.unparse(ast.parse(subject.answer)), mutant.text)
+    before, after = (text.replace("\\n", "\n").splitlines() for text in texts)  # lines of an SQL
+    lines = difflib.unified_diff(before, after, n=0, lineterm="")
     return "\n".join(line for line in list(lines)[2:] if not line.startswith("@@"))
 
 
