@@ -122,9 +122,9 @@ def _assert_far_scores(module: nn.Module, query: Tensor, context: Tensor, heads:
     """A score may lie far below any number that fills masked places: its weight is still 1."""
     there = torch.zeros(context.shape[:2], dtype=torch.bool)
     there[:, 0] = True
-    for scale in (1e6, -1e6):
-        out, weights = _attend(module, scale * query, 1e6 * context, there, heads=heads)
-        hint = "a fill of -1e9 is not below every score: torch.finfo(dtype).min or -inf is"
+    for scale in (1e3, -1e3):
+        out, weights = _attend(module, scale * query, 300 * context, there, heads=heads)
+        hint = "a fill of -1e4 is not below every score: torch.finfo(dtype).min or -inf is"
         require(finite(out) and finite(weights), "At large scores values are not finite.", hint)
         same(
             weights[..., 0],
@@ -305,7 +305,10 @@ def _why_hidden_weights(weights: Tensor, there: Tensor) -> str:
     """Likely cause of weights at unavailable context."""
     some, gone = there.any(-1), ~there[:, None, None]
     if not bool(weights[some].masked_select(gone[some]).any()):
-        return "a patient without any context: after the softmax those weights are set to zero"
+        return (
+            "a patient without any context: after the softmax those weights are set to zero, by "
+            "each patient's own mask"
+        )
     if bool((weights[some].masked_select(gone[some]) < 0.01).all()):
         return "a fill of -10 or so leaves a rest: torch.finfo(dtype).min or -inf does not"
     return "True = may be attended: fill the scores with -inf where it is False, before the softmax"

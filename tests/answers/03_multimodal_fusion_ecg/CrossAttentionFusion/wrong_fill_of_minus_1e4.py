@@ -1,6 +1,6 @@
 """
-Mistake: a score below -1e9 loses against what fills masked places.
-Message: fill of -1e9
+Mistake: a score below -1e4 loses against what fills masked places.
+Message: fill of -1e4
 """
 
 class CrossAttentionFusion(nn.Module):
@@ -36,6 +36,6 @@ class CrossAttentionFusion(nn.Module):
         scores = q @ k.transpose(-2, -1) / math.sqrt(q.shape[-1])  # (B, H, T, S)
         there = context_available[:, None, None, :]
         # a finite low score keeps a row without any context free of nan
-        weights = scores.masked_fill(~there, -1e9).softmax(dim=-1)
+        weights = scores.masked_fill(~there, -1e4).softmax(dim=-1)
         weights = weights.masked_fill(~there, 0.0)
         return self.output((weights @ v).transpose(1, 2).flatten(2)), weights
