@@ -132,6 +132,12 @@ def _assert_far_scores(module: nn.Module, query: Tensor, context: Tensor, heads:
             "the weight of the only token that is available, at large scores",
             mistakes={hint: weights[..., 0]},
         )
+    largest = _attend(module, 1e3 * query, 300 * context, heads=heads)[1].amax(-1)
+    require(
+        float((largest > 0.99).double().mean()) > 0.8,
+        "Scores that lie thousands apart share the weight.",
+        "nothing clips or squeezes the scores before the softmax",
+    )
 
 
 def _sums(weights: Tensor) -> dict[str, Tensor]:
