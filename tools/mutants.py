@@ -140,7 +140,7 @@ def outcome(result: dict[str, Any]) -> str:
     if result["status"] == "right" and result["points"] == result["max_points"]:
         return "survives"
     message = result["message"]
-    crashed = ("It raised", "could not be run", "does not define", "Error: ", "process")
+    crashed = ("It raised", "could not be run", "does not define", "Error: ", "Its process")
     if any(words in message for words in crashed) or "took too long" in message:
         return "raised"
     return "named" if "It looks like this" in message else "seen"
