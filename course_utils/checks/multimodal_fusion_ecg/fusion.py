@@ -128,6 +128,8 @@ def assert_late_kinds(
         ("arrays, weights as a tensor", list(probabilities), w, a, plain, np.float64),
         ("tensors, weights as integers", tensors, (4 * w).long(), a, None, torch.float64),
         ("bfloat16 tensors", [t.bfloat16() for t in tensors], w, a, None, torch.bfloat16),
+        ("bfloat16 tensors without weights", [t.bfloat16() for t in tensors], None, a, None,
+         torch.bfloat16),
         ("integers, fractional weights", votes, fractions, available, exact, None),
         ("integer tensors, fractional weights", [torch.as_tensor(v) for v in votes],
          torch.as_tensor(fractions), a, exact, None),
