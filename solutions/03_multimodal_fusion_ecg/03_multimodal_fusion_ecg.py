@@ -21,12 +21,12 @@
 # | --- | --- | --- |
 # | 1 Aligning films and reports | `info_nce`, `retrieval_recall` | 30 |
 # | 2 The ECG as a signal | `preprocess_ecg`, `detect_r_peaks`, `heart_rate_features` | 60 |
-# | 3 Fusing modalities | `late_fusion`, `IntermediateFusion` | 40 |
-# | 4 A small vision-language model | `clip_loss` | 30 |
+# | 3 Fusing modalities | `late_fusion`, `IntermediateFusion`, `FusionTransformer` | 70 |
+# | 4 A small vision-language model | `clip_loss`, `siglip_loss` | 45 |
 # | 5 Attention between modalities | `CrossAttentionFusion` | 30 |
 # | 6 Your judgement | a written answer | 15 |
 #
-# **Budget:** about three and a half hours of yours; one to two minutes of one CPU core. A GPU is
+# **Budget:** about four and a quarter hours of yours; one to two minutes of one CPU core. A GPU is
 # used where there is one and is not needed.
 #
 # You need notebook 01 (attention, masks) and the films of notebook 02. As everywhere in this course,
@@ -1340,6 +1340,105 @@ with checks.hidden("IntermediateFusion"):
 # </details>
 
 # %% [markdown]
+# ### A transformer over modalities
+#
+# `IntermediateFusion` has one fixed place for each modality. A **fusion transformer** makes each modality one *token* and adds a
+# **summary token** that belongs to nobody: it attends to the others, and the answer is read from it. A modality that is missing is a *masked key*,
+# like padding in notebook 01: the softmax runs over what is there. So one model serves every pattern of gaps, and its weights say
+# how much the summary took from each modality (not how much that mattered; you will measure both).
+#
+# > **Exercise `FusionTransformer`** · 8 points · 30 minutes · difficulty 4 of 5
+#
+# Build the module `FusionTransformer(widths, d_model, num_heads, n_out)`:
+#
+# - `forward(inputs, available)` takes a list of M tensors `(N, widths[m])` and a boolean `(N, M)`, True = present, and returns
+#   `(logits, weights)` of shapes `(N, n_out)` and `(N, M)`;
+# - each modality becomes one token: a projection of its own to `d_model`, plus a learned vector of that modality (the bias of the projection counts as one).
+#   A learned summary token stands beside them and is read out for the logits, which may be any numbers;
+# - at least one attention layer, in which missing modalities are masked keys. Library layers are allowed (`nn.MultiheadAttention`, `layers.EncoderBlock`);
+# - what a missing entry holds, nan and inf included, touches neither values nor gradients: its own gradient is zero, those of the
+#   parameters are finite, and parameters that serve only modalities that nobody has get none or zero. A patient without anything gets finite logits that depend on no input, and weights 0;
+# - `weights` is what the summary token gives to the modalities in the last layer, mean over heads, 0 where missing. It may attend to itself, so
+#   a row may sum to less than one; do not renormalise it;
+# - one patient's result does not depend on who else is in the batch, and training mode gives the same as evaluation mode (no dropout);
+# - `ValueError` when `num_heads` does not divide `d_model`; single and double precision.
+
+
+# %% nbgrader={"grade": false, "grade_id": "FusionTransformer", "locked": false, "schema_version": 3, "solution": true, "task": false}
+class FusionTransformer(nn.Module):
+    """One token a modality, and a summary token that attends to what is there.
+
+    Shapes: inputs M times (N, widths[m]), available (N, M) bool -> logits (N, n_out), weights (N, M).
+    """
+
+    def __init__(self, widths: Sequence[int], d_model: int, num_heads: int, n_out: int) -> None:
+        super().__init__()
+        ### BEGIN SOLUTION
+        if d_model % num_heads:
+            raise ValueError(f"d_model={d_model} is not divisible by num_heads={num_heads}")
+        self.project = nn.ModuleList(nn.Linear(width, d_model) for width in widths)
+        self.kind = nn.Parameter(0.5 * torch.randn(len(widths), d_model))
+        self.summary = nn.Parameter(0.5 * torch.randn(d_model))
+        self.norm = nn.LayerNorm(d_model)
+        self.attention = nn.MultiheadAttention(d_model, num_heads, batch_first=True)
+        self.head = nn.Sequential(
+            nn.LayerNorm(d_model),
+            nn.Linear(d_model, 2 * d_model),
+            nn.GELU(),
+            nn.Linear(2 * d_model, n_out),
+        )
+        ### END SOLUTION
+
+    def forward(
+        self, inputs: Sequence[torch.Tensor], available: torch.Tensor
+    ) -> tuple[torch.Tensor, torch.Tensor]:
+        """Logits (N, n_out) and the summary token's weights (N, M)."""
+        ### BEGIN SOLUTION
+        tokens = [self.summary.expand(len(available), -1)]
+        for m, (project, x) in enumerate(zip(self.project, inputs, strict=True)):
+            x = x.masked_fill(~available[:, m, None], 0.0)  # before the projection
+            tokens.append(project(x) + self.kind[m])
+        tokens = torch.stack(tokens, dim=1)  # (N, M + 1, D)
+        missing = F.pad(~available, (1, 0), value=False)  # the summary is always there
+        normed = self.norm(tokens)
+        read, weights = self.attention(normed[:, :1], normed, normed, key_padding_mask=missing)
+        return self.head(tokens[:, 0] + read[:, 0]), weights[:, 0, 1:]
+        ### END SOLUTION
+
+
+# %% nbgrader={"grade": true, "grade_id": "FusionTransformer_check", "locked": true, "points": 8, "schema_version": 3, "solution": false, "task": false}
+checks.multimodal_fusion_ecg.FusionTransformer(FusionTransformer)
+### BEGIN HIDDEN TESTS
+with checks.hidden("FusionTransformer"):
+    sizes = [([4, 1], 16, 4, 3), ([7, 3, 5, 2], 6, 1, 2), ([3, 3, 11, 8, 13], 10, 2, 1)]
+    for seed, (widths, width, heads, n_out) in enumerate(sizes):
+        for dtype in (torch.float32, torch.float64):
+            judge.assert_fusion_transformer(
+                FusionTransformer, widths, width, heads, n_out, seed=301 + seed, dtype=dtype
+            )
+    judge.assert_all_heads(FusionTransformer, seed=311)
+    for width, heads in ((7, 2), (4, 8)):
+        judge.assert_fusion_heads(FusionTransformer, width, heads)
+### END HIDDEN TESTS
+
+# %% [markdown]
+# <details><summary>Hint 1</summary>
+#
+# M projections in an `nn.ModuleList`, two `nn.Parameter`s (one vector a modality, one for the summary), an attention and a last linear layer. Why does
+# a patient who lacks everything give no nan as long as the summary token may attend to itself?
+# </details>
+# <details><summary>Hint 2</summary>
+#
+# Clear the missing *input* first (`x.masked_fill(~available[:, m, None], 0.0)`), or nan reaches the gradient. Stack the tokens to `(N, M + 1, D)`, the summary in front.
+# `nn.MultiheadAttention` needs `batch_first=True`, and its `key_padding_mask` is True where a key is to be *left out*: `F.pad(~available, (1, 0), value=False)`.
+# </details>
+# <details><summary>Hint 3: nearly all of it</summary>
+#
+# `read, weights = self.attention(tokens[:, :1], tokens, tokens, key_padding_mask=missing)` gives `(N, 1, D)` and, already averaged over heads, `(N, 1, M + 1)`.
+# Return `self.head(tokens[:, 0] + read[:, 0])` and `weights[:, 0, 1:]`. A LayerNorm before the attention and a GELU in the head help it to learn.
+# </details>
+
+# %% [markdown]
 # ### The table: which fusion wins where, and why
 #
 # To keep the comparison quick, films and ECGs pass through small encoders that were trained before, on
@@ -1732,7 +1831,84 @@ plt.show()
 # %% [markdown]
 # *Loss of 16 noisy pairs against the scale's logarithm. It has a best scale, which depends on how noisy the pairs
 # are; beyond ln 100 the loss is flat and its gradient zero.*
+
+# %% [markdown]
+# ### Known duplicates: a sigmoid loss
 #
+# The softmax loss takes every other report for wrong. But reports repeat, and an equal report of another film is *right* for this one too: a false negative. SigLIP (Zhai et al., 2023) asks a yes-or-no
+# question of every pair instead, so a pair that is known to be right can be called right:
+#
+# $$\mathcal{L} = -\frac1N \sum_{i,j} \ln \sigma(y_{ij} z_{ij}), \qquad z_{ij} = e^{s} \cos(v_i, t_j) + b, \qquad y_{ij} = \pm 1$$
+#
+# with +1 where film i and report j belong together. The bias $b$ is learnt too and starts low (at -10), since nearly all pairs are wrong.
+#
+# > **Exercise `siglip_loss`** · 5 points · 15 minutes · difficulty 3 of 5
+#
+# Build `siglip_loss(image, text, same, log_scale, bias)`:
+#
+# - `image` and `text` are `(N, D)` and normalised inside; rows are images, columns texts. A vector of zeros has cosine 0 with everything; integers work (and give floats);
+# - `same` is boolean `(N, N)`, symmetric, True on the diagonal and wherever two reports are equal; `log_scale` (the *logarithm* of the scale, with no limit here) and `bias` are 0-d tensors;
+# - return the formula above as one 0-d tensor in nats, in the dtype of `image` (bfloat16 too): summed over all pairs, divided by N;
+# - finite with its gradients at |z| = 1000; gradients reach `image`, `text`, `log_scale` and `bias`. `F.logsigmoid` and torch's binary cross-entropy are allowed.
+
+
+# %% nbgrader={"grade": false, "grade_id": "siglip_loss", "locked": false, "schema_version": 3, "solution": true, "task": false}
+def siglip_loss(
+    image: torch.Tensor,
+    text: torch.Tensor,
+    same: torch.Tensor,
+    log_scale: torch.Tensor,
+    bias: torch.Tensor,
+) -> torch.Tensor:
+    """Sigmoid loss over all pairs, with known duplicates.
+
+    Shapes: image (N, D), text (N, D), same (N, N) bool, log_scale 0-d, bias 0-d -> 0-d.
+    """
+    ### BEGIN SOLUTION
+    if not image.is_floating_point():
+        image, text = image.float(), text.float()
+    cosine = F.normalize(image, dim=-1) @ F.normalize(text, dim=-1).T  # (N, N)
+    z = log_scale.exp() * cosine + bias
+    return -F.logsigmoid(torch.where(same, z, -z)).sum() / len(z)
+    ### END SOLUTION
+
+
+# %% nbgrader={"grade": true, "grade_id": "siglip_loss_check", "locked": true, "points": 5, "schema_version": 3, "solution": false, "task": false}
+checks.multimodal_fusion_ecg.siglip_loss(siglip_loss)
+### BEGIN HIDDEN TESTS
+with checks.hidden("siglip_loss"):
+    for seed, (n, d, kinds) in enumerate([(2, 3, 2), (9, 4, 3), (16, 32, 12), (5, 2, 1)]):
+        generator = torch.Generator().manual_seed(321 + seed)
+        a, b = torch.randn(2, n, d, generator=generator, dtype=torch.float64)
+        number = torch.randint(0, kinds, (n,), generator=generator)
+        equal = number[:, None] == number[None, :]
+        for log_scale, bias in ((0.0, 0.4), (2.3, -10.0), (-3.0, 2.0), (1.1, -0.7), (5.5, -9.0)):
+            judge.assert_siglip(siglip_loss, 4 * a, 0.2 * b, equal, log_scale, bias)
+            judge.assert_siglip(siglip_loss, a.float(), b.float(), equal, log_scale, bias)
+    judge.assert_siglip(siglip_loss, a.float(), -b.float(), equal, math.log(990.0), -9.5)
+    judge.assert_siglip(siglip_loss, a, b, equal, 1.2, 0.5, torch.float32)
+    judge.assert_siglip_zero(siglip_loss, a, b)
+    judge.assert_siglip_zero(siglip_loss, a.float(), b.float())
+    judge.assert_siglip_integers(siglip_loss, (5 * a).round().int(), (9 * b).round().int())
+### END HIDDEN TESTS
+
+# %% [markdown]
+# <details><summary>Hint 1</summary>
+#
+# Make the whole matrix z first. How do you turn True and False into a sign for every entry?
+# </details>
+# <details><summary>Hint 2</summary>
+#
+# `torch.where(same, z, -z)` is $y z$. `torch.log(torch.sigmoid(...))` is the logarithm of zero far below; `F.logsigmoid` is not. `F.normalize` leaves zeros at zero, but does not
+# take integers.
+# </details>
+# <details><summary>Hint 3: nearly all of it</summary>
+#
+# `z = log_scale.exp() * (F.normalize(image, dim=-1) @ F.normalize(text, dim=-1).T) + bias`, then
+# `-F.logsigmoid(torch.where(same, z, -z)).sum() / len(z)`.
+# </details>
+
+# %% [markdown]
 # ### Overfitting first, then the cure
 #
 # A contrastive model with enough parameters can learn *any* handful of pairs by heart. With 64 pairs the training
