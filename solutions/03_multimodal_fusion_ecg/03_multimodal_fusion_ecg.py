@@ -57,26 +57,12 @@ from torch import nn
 
 from course_utils import checks, claims, layers, metrics, plots, training
 from course_utils.checks import multimodal_fusion_ecg as judge
+from course_utils.data import ecg as ecg_data
 from course_utils.data import patients as patient_data
-from course_utils.data.ecg import (
-    HARD_KINDS,
-    RHYTHMS,
-    WAVES,
-    make_ecg,
-    make_hard_ecg,
-    read_record,
-    score_r_peaks,
-)
+from course_utils.data import radiology
+from course_utils.data.ecg import RHYTHMS, WAVES, make_ecg, read_record, score_r_peaks
 from course_utils.data.patients import make_patients
-from course_utils.data.radiology import (
-    BOS_ID,
-    EOS_ID,
-    KINDS,
-    MAX_REPORT_LENGTH,
-    VOCABULARY,
-    encode_report,
-    make_chest_films,
-)
+from course_utils.data.radiology import KINDS, VOCABULARY, make_chest_films
 from course_utils.plots import ecg as ecg_plots
 from course_utils.plots import films as film_plots
 
@@ -729,6 +715,7 @@ def forward_only(signal: np.ndarray, rate: float) -> np.ndarray:
     return sps.find_peaks(energy, height=level, distance=round(0.25 * rate))[0]
 
 
+# %%
 OTHERS = {"fixed height": fixed_height, "forward only": forward_only}
 
 
@@ -798,12 +785,14 @@ _ = claims.claim(NOTEBOOK, "forward_only_at_50", forward[0], control=forward[1])
 # **spike** is a pulse of about 2 ms, higher than any R wave; here it paces the atria, 180 ms before each R.
 
 # %%
-hard_guess = checks.guess("hardest record for your detector, at 50 ms", list(HARD_KINDS), ...)
+hard_guess = checks.guess(
+    "hardest record for your detector, at 50 ms", list(ecg_data.HARD_KINDS), ...
+)
 
 # %% tags=["needs-answer"]
 hard = {
-    kind: make_hard_ecg(kind, 6, random_state=500 + 10 * SEED + i)
-    for i, kind in enumerate(HARD_KINDS)
+    kind: ecg_data.make_hard_ecg(kind, 6, random_state=500 + 10 * SEED + i)
+    for i, kind in enumerate(ecg_data.HARD_KINDS)
 }
 strict = score_table(hard, {"yours": detect_r_peaks, "fixed height": fixed_height}, (50.0,))
 hard_scores = strict.join(score_table(hard, {"forward only": forward_only}, (150.0,)))
@@ -1065,7 +1054,7 @@ plt.show()
 # records and tested on the same 500:
 
 
-# %% tags=["needs-answer"]
+# %% tags=["train", "needs-answer"]
 def features_of(record, rows: Sequence[int]) -> np.ndarray:
     found = [detect_r_peaks(record.signals[i, 0], record.sampling_rate) for i in rows]
     values = [list(heart_rate_features(r, record.sampling_rate).values()) for r in found]
@@ -1099,7 +1088,7 @@ plt.show()
 # %%
 same_rate_guess = checks.guess("accuracy of four features among three rhythms of equal rate", ...)
 
-# %% tags=["needs-answer"]
+# %% tags=["train", "needs-answer"]
 three = [RHYTHMS.index(n) for n in ("normal", "atrial_fibrillation", "ventricular_ectopics")]
 rng = np.random.default_rng(3500 + SEED)
 equal = make_ecg(
@@ -1146,7 +1135,7 @@ _ = claims.claim(NOTEBOOK, "same_rate_raw", right["raw signal"].mean())
 # `RhythmNet` ends in attention pooling: a learned query attends to the 79 steps of 0.13 s. Does it look at the ectopic beat, and does the answer *need* what it looks at? The first is a picture, the second needs
 # an experiment: **occlusion**. We replace 0.5 s around a beat by a straight line and see how far the log-odds of *ectopics* fall. Occluding an ectopic beat is compared with occluding a conducted beat of the same record.
 
-# %% tags=["train"]
+# %%
 STEP = 16  # samples a step
 
 
@@ -1173,6 +1162,7 @@ def ectopy_odds(x: torch.Tensor) -> np.ndarray:
     return (logits[:, 4] - others).cpu().numpy()
 
 
+# %% tags=["train"]
 cases = 2000 + np.flatnonzero((rhythm_truth == 4) & (rhythm_guess == 4))
 case_x = rhythm_x[cases]
 pooled = pooling_weights(case_x)
@@ -1199,6 +1189,7 @@ claims.claim(NOTEBOOK, "pooling_on_ectopics", np.mean(near) / np.mean(cover))
 claims.claim(
     NOTEBOOK, "occlusion_ectopic", falls["ectopic"].mean(), control=falls["conducted"].mean()
 )
+# %% tags=["train"]
 i = int(np.argmax(near))
 figure, (top, bottom) = plt.subplots(2, 1, figsize=(8.4, 3.6), sharex=True)
 time = np.arange(case_x.shape[1]) / 125
@@ -1689,6 +1680,7 @@ def ecg_features(signals: np.ndarray) -> np.ndarray:
     return rhythm_net.features(standardised(signals).to(DEVICE)).cpu().numpy()
 
 
+# %%
 class Cohort(NamedTuple):
     """Features of one group of patients, scaled by its first 1500 (the training patients)."""
 
@@ -1714,6 +1706,7 @@ def outcomes(seed: int, label: str, n: int = 2000) -> np.ndarray:
     return make_patients(n, label=label, modalities=["table"], random_state=seed).outcome
 
 
+# %% tags=["train"]
 COHORT_SEEDS = [10 * SEED + s for s in range(5)]
 cohorts = {
     seed: cohort(4000 + seed) for seed in training.progress(COHORT_SEEDS, desc="groups of patients")
@@ -1804,6 +1797,7 @@ def fit_fusion(
     return model.eval()
 
 
+# %%
 @torch.no_grad()
 def chance_of(model: nn.Module, parts: list[np.ndarray], *more: torch.Tensor) -> np.ndarray:
     logits = model([torch.from_numpy(p).to(DEVICE) for p in parts], *more)
@@ -1844,6 +1838,10 @@ def show_fusion(results: pd.DataFrame) -> None:
             alone, bends = method.endswith("alone"), method in BENDS
             bar.set_facecolor("0.6" if alone else "C1" if bends else "C0")
     plt.show()
+
+
+# %%
+def claim_fusion(results: pd.DataFrame) -> None:
     mean = results.groupby(["label", "method"]).accuracy.mean()
     alone = max(mean["additive", f"{name} alone"] for name in patient_data.MODALITIES)
     claims.claim(NOTEBOOK, "additive_gain_linear", mean["additive", "early, linear"] - alone)
@@ -1863,7 +1861,7 @@ def show_fusion(results: pd.DataFrame) -> None:
     claims.claim(NOTEBOOK, "mixed_gain_intermediate", both)
 
 
-# %% tags=["train", "needs-answer"]
+# %%
 def all_fusions(parts: list[np.ndarray], y: np.ndarray, seed: int) -> dict[str, np.ndarray]:
     """Probabilities of every method on the last 500 patients, trained on the first 1500."""
     train, test = rows_of(parts, slice(1500)), rows_of(parts, slice(1500, None))
@@ -1889,6 +1887,7 @@ def all_fusions(parts: list[np.ndarray], y: np.ndarray, seed: int) -> dict[str, 
     return result
 
 
+# %% tags=["train", "needs-answer"]
 rows = []
 for label in patient_data.LABELS:
     for seed in training.progress(COHORT_SEEDS, desc=label.replace("_", " ")):
@@ -1906,6 +1905,7 @@ for label in patient_data.LABELS:
             )
 fusion = pd.DataFrame(rows)
 show_fusion(fusion)
+claim_fusion(fusion)
 pure = fusion[fusion.label == "interaction"].groupby("method").accuracy.mean()
 winner_guess.reveal(str(pure[list(winner_guess.options)].idxmax()))
 
@@ -1936,7 +1936,7 @@ winner_guess.reveal(str(pure[list(winner_guess.options)].idxmax()))
 # %%
 weight_guess = checks.guess("weight on film + report when both are useless", ...)
 
-# %% tags=["train"]
+# %%
 NAMES = ("table", "film", "ECG", "report")
 
 
@@ -1968,6 +1968,7 @@ def four_modalities(label: str, seed: int) -> dict[str, float]:
     return row | losses
 
 
+# %% tags=["train"]
 rows = [
     four_modalities(label, seed)
     for label in ("mixed", "film_useless")
@@ -2134,6 +2135,7 @@ def film_there(congestion: np.ndarray, rng: np.random.Generator, by_chance: bool
     return rng.random(len(congestion)) >= risk
 
 
+# %%
 def gap_methods(seed: int, y: np.ndarray) -> list[dict]:
     """Probabilities of four methods for the last 500 patients, at home and elsewhere."""
     rng = np.random.default_rng(seed)
@@ -2615,6 +2617,9 @@ recalls = {
     "sigmoid, duplicates known": by_sigmoid.recall.iloc[-1],
     "sigmoid, diagonal alone": by_diagonal.recall.iloc[-1],
 }
+
+
+# %% tags=["train", "needs-answer"]
 spans = [metrics.wilson_interval(round(r * len(FIRST)), len(FIRST)) for r in recalls.values()]
 plots.bars(
     list(recalls),
@@ -2674,11 +2679,14 @@ def prompts_of(kind: int) -> dict[str, list[str]]:
 @torch.no_grad()
 def embedded(model: Aligner, texts: Sequence[str]) -> torch.Tensor:
     """Mean of the normalised vectors of some texts."""
-    rows = [[BOS_ID, *encode_report(t), EOS_ID] for t in texts]
-    tokens = torch.tensor([r + [0] * (MAX_REPORT_LENGTH - len(r)) for r in rows], device=DEVICE)
+    rows = [[radiology.BOS_ID, *radiology.encode_report(t), radiology.EOS_ID] for t in texts]
+    tokens = torch.tensor(
+        [r + [0] * (radiology.MAX_REPORT_LENGTH - len(r)) for r in rows], device=DEVICE
+    )
     return F.normalize(model.text(tokens), dim=-1).mean(dim=0)
 
 
+# %%
 @torch.no_grad()
 def zero_shot(model: Aligner) -> pd.DataFrame:
     """AUC of each finding on 600 held-out films, with 95 % intervals."""
@@ -2733,7 +2741,7 @@ middle = np.concatenate(both).mean(axis=0)
 _, _, axes_of_most = np.linalg.svd(np.concatenate(both) - middle, full_matrices=False)
 flat = [(v - middle) @ axes_of_most[:2].T for v in both]
 figure, ax = plt.subplots(figsize=(6.0, 3.6))
-ax.plot(*np.stack(flat, axis=1).transpose(2, 1, 0)[:, :, :40], color="0.8", linewidth=0.8)
+ax.plot(*np.stack(flat, axis=1).transpose(2, 1, 0)[:, :, :40], color="0.5", linewidth=0.5)
 for points, name in zip(flat, ("films", "reports"), strict=True):
     ax.scatter(*points.T, s=12, label=name, zorder=3)
 ax.set(xlabel="first principal axis", ylabel="second", title="held-out films and their reports")
@@ -2958,7 +2966,7 @@ def draw_heat_map(weights: torch.Tensor, index: int, tokens: torch.Tensor) -> No
     plt.show()
 
 
-# %% tags=["train", "needs-answer"]
+# %%
 other = torch.randperm(3200, generator=torch.Generator().manual_seed(SEED))  # of another patient
 
 
@@ -2977,6 +2985,7 @@ def train_filler(blind: bool) -> nn.Module:
     return model.eval()
 
 
+# %% tags=["train", "needs-answer"]
 filler, reader = train_filler(False), train_filler(True)
 tokens, gap = with_gaps(report_x[HELD_OUT])
 wrong_films = film_x[HELD_OUT].roll(1, dims=0)

@@ -7,8 +7,10 @@ from typing import Any
 from course_utils.checks.multimodal_fusion_ecg.exercises import (
     NOTEBOOK,
     CrossAttentionFusion,
+    FusionTransformer,
     IntermediateFusion,
     as_record,
+    assert_all_heads,
     assert_band,
     assert_butterworth,
     assert_clip_loss,
@@ -17,6 +19,8 @@ from course_utils.checks.multimodal_fusion_ecg.exercises import (
     assert_divides,
     assert_filter,
     assert_fusion,
+    assert_fusion_heads,
+    assert_fusion_transformer,
     assert_half,
     assert_heart_rate,
     assert_info_nce,
@@ -29,6 +33,9 @@ from course_utils.checks.multimodal_fusion_ecg.exercises import (
     assert_recall,
     assert_same_beats,
     assert_scaled,
+    assert_siglip,
+    assert_siglip_integers,
+    assert_siglip_zero,
     build,
     clip_loss,
     detect_r_peaks,
@@ -38,22 +45,11 @@ from course_utils.checks.multimodal_fusion_ecg.exercises import (
     logits_of,
     preprocess_ecg,
     retrieval_recall,
+    siglip_loss,
     summary,
     triple,
 )
-from course_utils.checks.multimodal_fusion_ecg.fusion_transformer import (
-    FusionTransformer,
-    assert_all_heads,
-    assert_fusion_heads,
-    assert_fusion_transformer,
-)
 from course_utils.checks.multimodal_fusion_ecg.parts import COURSE_PARTS
-from course_utils.checks.multimodal_fusion_ecg.siglip import (
-    assert_siglip,
-    assert_siglip_integers,
-    assert_siglip_zero,
-    siglip_loss,
-)
 from course_utils.checks.parts import choose_parts
 
 __all__ = [

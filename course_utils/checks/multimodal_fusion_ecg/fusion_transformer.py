@@ -11,12 +11,11 @@ from torch import Tensor
 from course_utils.checks.calls import call
 from course_utils.checks.compare import same
 from course_utils.checks.core import fail, require
-from course_utils.checks.multimodal_fusion_ecg.exercises import NOTEBOOK
 from course_utils.checks.multimodal_fusion_ecg.fusion import build
 from course_utils.checks.multimodal_fusion_ecg.losses import finite, leaf
 from course_utils.checks.tensors import draw
 
-__all__ = ["FusionTransformer", "assert_fusion_heads", "assert_fusion_transformer"]
+__all__ = ["assert_all_heads", "assert_fusion_heads", "assert_fusion_transformer"]
 
 HOLES = (float("nan"), float("inf"), -1e30)
 
@@ -370,15 +369,3 @@ def assert_all_heads(answer: Any, *, seed: int = 0) -> None:
             f"Only {touched} rows of `{name}` have a say in the weights.",
             "some heads are left out: take the mean over all of them",
         )
-
-
-@NOTEBOOK.exercise(points=8)
-def FusionTransformer(answer: Any) -> str:
-    assert_fusion_transformer(answer, [6, 9, 2], 8, 2, 2)
-    assert_fusion_transformer(answer, [6, 6, 7, 2, 9], 12, 3, 1, seed=40, dtype=torch.float64)
-    assert_all_heads(answer)
-    assert_fusion_heads(answer, 10, 3)
-    return (
-        "shapes, weights, modality vectors, missing modalities with nan and inf, nothing at all, "
-        "gradients, one patient alone, training mode, heads, two dtypes"
-    )

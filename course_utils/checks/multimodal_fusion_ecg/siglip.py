@@ -13,19 +13,16 @@ from torch import Tensor
 
 from course_utils.checks.calls import call
 from course_utils.checks.core import fail, require
-from course_utils.checks.multimodal_fusion_ecg.exercises import NOTEBOOK
 from course_utils.checks.multimodal_fusion_ecg.losses import (
     assert_gradients,
-    assert_half,
     assert_kind,
     assert_same_gradients,
     assert_scale_free,
     compare_number,
     leaf,
 )
-from course_utils.checks.tensors import draw
 
-__all__ = ["assert_siglip", "assert_siglip_integers", "assert_siglip_zero", "siglip_loss"]
+__all__ = ["assert_siglip", "assert_siglip_integers", "assert_siglip_zero"]
 
 
 def _cosines(image: Tensor, text: Tensor) -> np.ndarray:
@@ -158,25 +155,3 @@ def assert_siglip_integers(answer: Callable[..., Any], image: Tensor, text: Tens
         "turn integers into floats before you normalise",
     )
     compare_number(got, want, "the loss of integer embeddings", {}, rtol=1e-3, atol=1e-5)
-
-
-@NOTEBOOK.exercise(points=5)
-def siglip_loss(answer: Callable[..., Any]) -> str:
-    image, text = 2.0 * draw(6, 5, seed=5), 0.5 * draw(6, 5, seed=6) + 0.3
-    number = torch.tensor([0, 1, 0, 2, 1, 0])
-    same = number[:, None] == number[None, :]
-    eye = torch.eye(6, dtype=torch.bool)
-    assert_siglip(answer, image, text, same, 0.8, -0.6)
-    assert_siglip(answer, image, text, eye, math.log(10.0), -10.0)
-    assert_siglip(answer, image.double(), text.double(), same, -0.5, 1.3)
-    assert_siglip(answer, image, text, same, 0.8, -0.6, torch.float64)
-    assert_siglip(answer, image, text, same, math.log(1000.0), 5.0)
-    assert_siglip(answer, image[:1], text[:1], eye[:1, :1], 0.7, 0.2)
-    assert_siglip_zero(answer, image, text)
-    assert_siglip_integers(answer, (3 * image).round().long(), (5 * text).round().long())
-    half = [torch.tensor(v).bfloat16() for v in (0.8, -0.6)]
-    assert_half(answer, image.bfloat16(), text.bfloat16(), same, *half)
-    return (
-        "values against NumPy with and without duplicates, |z| to 1000, a vector of zeros, "
-        "integers, dtypes, gradients of all four, N = 1"
-    )
