@@ -2713,7 +2713,7 @@ print(zero.round(3).unstack()["AUC"].to_string())
 figure, ax = plt.subplots(figsize=(8.5, 3.4))
 for shift, prompt in zip((-0.22, 0.0, 0.22), ("reports", "phrases", "denial alone"), strict=True):
     part = zero.xs(prompt, level=1)
-    bars = [part.AUC - part.low, part.high - part.AUC]
+    bars = [(part.AUC - part.low).clip(0), (part.high - part.AUC).clip(0)]
     ax.errorbar(np.arange(4) + shift, part.AUC, yerr=bars, fmt="o", capsize=3, label=prompt)
 ax.axhline(0.5, color="black", linestyle="--", linewidth=1, label="guessing")
 ax.set(ylabel="AUC, zero-shot")

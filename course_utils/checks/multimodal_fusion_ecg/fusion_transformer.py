@@ -109,7 +109,7 @@ def assert_fusion_transformer(
 
 def _assert_weights(case: _Case, weights: Tensor) -> None:
     require(bool((weights >= 0).all()), "Some weights are negative.", "a softmax gives shares")
-    total = weights.sum(-1)
+    total = weights.detach().sum(-1)
     require(
         bool((total <= 1 + 1e-5).all()),
         f"The weights of a patient add up to {float(total.max()):.3f}; at most 1 is possible.",
