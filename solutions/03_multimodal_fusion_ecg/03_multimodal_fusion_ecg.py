@@ -20,13 +20,13 @@
 # | Part | What you build | Minutes |
 # | --- | --- | --- |
 # | 1 Aligning films and reports | `info_nce`, `retrieval_recall` | 30 |
-# | 2 The ECG as a signal | `preprocess_ecg`, `detect_r_peaks`, `heart_rate_features` | 60 |
-# | 3 Fusing modalities | `late_fusion`, `IntermediateFusion`, `FusionTransformer` | 70 |
+# | 2 The ECG as a signal | `preprocess_ecg`, `detect_r_peaks`, `heart_rate_features` | 65 |
+# | 3 Fusing modalities | `late_fusion`, `IntermediateFusion`, `FusionTransformer` | 75 |
 # | 4 A small vision-language model | `clip_loss`, `siglip_loss` | 45 |
 # | 5 Attention between modalities | `CrossAttentionFusion` | 30 |
 # | 6 Your judgement | a written answer | 15 |
 #
-# **Budget:** about four and a quarter hours of yours; one to two minutes of one CPU core. A GPU is
+# **Budget:** about four and a third hours of yours; two to three minutes of one CPU core. A GPU is
 # used where there is one and is not needed.
 #
 # You need notebook 01 (attention, masks) and the films of notebook 02. As everywhere in this course,
