@@ -1127,7 +1127,7 @@ claims.claim(NOTEBOOK, "same_rate_rate_alone", right["rate alone"].mean())
 _ = claims.claim(NOTEBOOK, "same_rate_raw", right["raw signal"].mean())
 
 # %% [markdown]
-# *Accuracy with 95 % intervals; each method may choose among the three rhythms only.* The rate alone can now say little. The other three numbers still can, since fibrillation and ectopics are irregular and sinus rhythm is not; what four numbers cannot see is the *shape* of a beat, which tells ectopics from fibrillation in the raw signal.
+# *Accuracy with 95 % intervals; each method may choose among the three rhythms only.* The rate alone says nothing now. The other three numbers still do, since fibrillation and ectopics are irregular and sinus rhythm is not. What four numbers cannot see is the *shape* of a beat, and the raw signal, which has it, does better still.
 #
 # ### Where the network looks, and whether that matters
 #
@@ -1202,8 +1202,8 @@ bottom.set(xlabel="time in s", ylabel="pooling weight")
 plt.show()
 
 # %% [markdown]
-# *One record with its ectopic beats, and the pooling weights below, mean over heads.* The weights invite a story, the occlusion tests one: what the answer needs are the ectopic beats, for without as many conducted beats it hardly falls. Compare with the printed weight: a step has exchanged information
-# with all others in the block before it is pooled, so the place of a weight need not be the place of the evidence.
+# *One record with its ectopic beats, and the pooling weights below, mean over heads.* Here picture and experiment agree: about four fifths of the weight lies near ectopic beats, four times as much as spread evenly, and without these beats the log-odds of *ectopics* collapse, while as many conducted beats cost next to nothing.
+# This need not be so: a step has exchanged information with all others in the block before it is pooled. In part 5 you will meet weights that lie elsewhere. (Occluding the *most attended* steps costs less than occluding the beats: one beat may hold several of these steps.)
 
 # %% [markdown]
 # ### A real record
@@ -1956,7 +1956,7 @@ winner_guess.reveal(str(pure[list(winner_guess.options)].idxmax()))
 # Read it slowly, it says more than "fusion wins":
 #
 # - **additive**: every fusion beats every single modality. The plain linear one stays behind the networks, although the outcome is a sum of facts: congestion itself is an *or* of two findings. Told the or
-#   as a number, the linear model gains most of the gap;
+#   as a number, the linear model makes up part of the gap;
 # - **interaction**: the single modalities, late fusion and linear early fusion stay at a coin flip. No weighted sum of
 #   opinions can say *it depends*. A non-linear layer **after** joining can, whether it is called early, intermediate or
 #   attention;
@@ -2151,7 +2151,7 @@ claims.claim(
 # %% [markdown]
 # *Mean and range over five groups; above, the paired differences with their range over the groups.* Accuracy falls for both as modalities vanish, as it must: less is known.
 #
-# Is modality dropout worth it? By accuracy: read the paired differences, they are small and of either sign. A missing vector enters this network as zero, not far from an average patient. By log loss it helps where much is missing: the model that never saw a gap stays confident about patients it hardly knows.
+# Is modality dropout worth it? By accuracy hardly: the paired differences are small, and where gaps are many they include zero. A missing vector enters this network as zero, not far from an average patient. By log loss it helps, the more the more is missing: the model that never saw a gap stays confident about patients it hardly knows.
 # Who acts on the probability, and not only on the side of 0.5, needs that.
 #
 # ### Gaps are not drawn by lot
@@ -2257,8 +2257,8 @@ _ = claims.claim(NOTEBOOK, "mask_log_loss_at_home", at_home["mask"], control=at_
 # %% [markdown]
 # *Left half: log loss; right half: how far the mean prediction lies above the share of patients with the outcome, which a calibrated model has at 0. Below: paired differences in log loss among patients without a film, with 95 % intervals.*
 #
-# At home, a model that was trained with the real gaps has learnt what a gap means, and its predictions for patients without a film are near the truth; dropout on complete patients takes a gap for no news and predicts too low. In the other hospital it is the reverse: the gap means nothing there, and who trusted it
-# predicts too high. No method is right at both places, because the gap does not mean the same at both. So report calibration *by pattern of what is missing*, and look at it again wherever the model goes.
+# At home, the three methods that were trained with the real gaps have learnt what a gap means, and their predictions for patients without a film are right on average. Even plain filling in has, as well as the indicator: a film of nothing but zeros is a label, too. Dropout on those who have a film takes a gap for no news and predicts 0.20 too low.
+# In the other hospital it is the reverse. There the gap means nothing, the same three models predict 0.13 too high, and dropout is the best of four. No method is right at both places, because the gap does not mean the same at both. So report calibration *by pattern of what is missing*, and look at it again wherever the model goes.
 
 # %% [markdown]
 # ## 4 A small vision-language model
@@ -2629,7 +2629,7 @@ claims.claim(NOTEBOOK, "recall_over_chance", many.recall.iloc[-1] * len(FIRST))
 # %% [markdown]
 # *Top: softmax loss of training pairs and of held-out pairs, both at the same N; dotted lines are the floors of the two sets in the same colours, the dashed line is guessing. Bottom: cosines of 20 held-out films and reports, each report different.*
 #
-# With 64 pairs the training loss sinks to its floor (the pairs are known by heart) while the held-out loss climbs above guessing: the model is so sure of its errors that guessing would be cheaper. With 3000 pairs both fall and stay together, a few tenths above the floor. Zero was never possible.
+# With 64 pairs the training loss sinks to its floor (the pairs are known by heart) while the held-out loss climbs above guessing: the model is so sure of its errors that guessing would be cheaper. With 3000 pairs both fall, to a few tenths of a nat above their floors (the printed line). Zero was never possible.
 #
 # ### The sigmoid loss on the same pairs
 #
@@ -2686,7 +2686,7 @@ for place, column in enumerate(order.tolist(), start=1):
     print(f"retrieved {place}:", REPORTS[FIRST[column]])
 
 # %% [markdown]
-# *Recall@1 with 95 % intervals, and one film with what the softmax model retrieves for it.* Whether knowing the duplicates helps is the difference between the last two bars; mind how wide the intervals are with so few reports.
+# *Recall@1 with 95 % intervals, and one film with what the softmax model retrieves for it.* The outcome is duller than the story. In these few steps the sigmoid loss gets less far than the softmax, and knowing the duplicates does *not* raise its recall: the two sigmoid bars have overlapping intervals. Duplicates raised the floor of the softmax loss, and cost its order of reports nothing that we could measure. (SigLIP was made for very large batches on many machines, where a softmax over all pairs is the expensive part.)
 #
 # ### Zero-shot diagnosis
 #
@@ -2766,11 +2766,12 @@ claims.claim(NOTEBOOK, "zero_shot_phrases", mean_auc["phrases"])
 _ = claims.claim(NOTEBOOK, "zero_shot_denial", mean_auc["denial alone"])
 
 # %% [markdown]
-# *AUC on 600 held-out films with 95 % bootstrap intervals, for the three kinds of prompts.* A sentence does classify films that nobody labelled. But look at the denial alone: a report that says *no effusion* shares most of its words, and much of its vector, with one that says there is one. If *no* were understood, the denial would do as well as the full reports. Before you use zero-shot prompts, test what they do with negation.
+# *AUC on 600 held-out films with 95 % bootstrap intervals, for the three kinds of prompts.* Sentences do classify films that nobody labelled, and bare phrases nearly as well as whole reports. The denial alone is worse for every finding. Were *no effusion* understood as the opposite of an effusion, it would do as well as the sentence that states one; instead it shares a word, and part of its vector, with it. For the nodule the denial ("lungs clear") does not even name the finding.
+# Before you rely on zero-shot prompts, test what they do with negation.
 #
 # ### The modality gap
 #
-# Films and reports share a space, but not a place in it. The cosine that decides is only ever compared *between* reports, so a constant offset between the two kinds of vectors costs nothing (Liang et al., 2022, call it the *modality gap*):
+# Films and reports share a space. Do they share a place in it? A film's cosines are only ever compared *between* reports, so a constant offset between the two kinds of vectors costs nothing, and large models keep one from their start (Liang et al., 2022, call it the *modality gap*):
 
 # %% tags=["train", "needs-answer"]
 with torch.no_grad():
@@ -2792,7 +2793,7 @@ print(f"mean cosine of a film and its own report {own:.2f}, of two films or two 
 _ = claims.claim(NOTEBOOK, "modality_gap", gap)
 
 # %% [markdown]
-# *The first two principal axes of 64; grey lines join 40 films with their own reports.*
+# *The first two principal axes of 64; grey lines join 40 films with their own reports.* Here the gap has nearly closed: a film lies beside its own report, and the mean vectors of both kinds are close (the printed distance; the sphere has radius 1). In the large models of the paper films and reports lie in two separate cones. So look before you measure distances across modalities.
 
 # %% [markdown]
 # ## 5 Attention between modalities
@@ -3058,7 +3059,7 @@ draw_heat_map(weights, int(several[0]), report_x[HELD_OUT])
 # %% [markdown]
 # *Top: words filled in with the film and without it. Middle: a report with two findings; each column is a word, the attention summed along each row of patches. Bottom: the same weights over the film for one word of each finding, with the true outline.*
 #
-# Neighbouring words alone fill in about half; only what lies above that is looking. And mind the map: for the words that need the film, the most attended patch
+# Neighbouring words alone fill in .45; only what lies above that is looking. And mind the map: for the words that need the film, the most attended patch
 # touches the finding more often than a random patch would, by the factor printed above, and still it often does not, although most
 # words are right. A patch vector has already exchanged information with its neighbours, so the place of a weight is not
 # the place of the evidence. Notebook 02 shows how to *train* attention to point.
