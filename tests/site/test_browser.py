@@ -11,7 +11,7 @@ from matplotlib.image import imread
 from course_utils.data.radiology import make_chest_films
 from course_utils.plots.explorers import attention_explorer, film_explorer
 
-PAGES = ("index", "library", "claims", "student", "for_instructors", "grading", "checks")
+PAGES = ("index", "library", "claims", "student", "for_instructors", "grading")
 WORDS = ["patient", "denies", "chest", "pain", "but", "reports", "fever"]
 
 
