@@ -100,12 +100,12 @@ def _contexts(query: Tensor, keys: Tensor, values: Tensor, heads: int) -> Mappin
         "the cache is not read: the word looks at all before it too": values[:, :, -1:],
     }
     if keys.shape[-2] > 1:
-        past = (scores[..., :-1] * right).softmax(-1) @ values[:, :, :-1]
-        found["the word looks at itself as well: append first, then attend"] = past
-        first = (scores[..., :1] * right).softmax(-1) @ values[:, :, :1]
-        found["only the first key is seen: one query, many keys, and no causal mask is needed"] = (
-            first
+        hint = (
+            "the word looks at all before it and at itself: append first, then attend, without {}"
         )
+        past = (scores[..., :-1] * right).softmax(-1) @ values[:, :, :-1]
+        found[hint.format("a causal mask (one query would see the first key alone)")] = past
+        found[hint.format("a causal mask")] = values[:, :, :1].expand_as(past)
     return found
 
 

@@ -1,5 +1,5 @@
 """Mistake: appends along the heads.
-Message:
+Message: raised
 """
 
 

@@ -1,5 +1,5 @@
 """Mistake: torch's causal mask for one query and many keys: only the first is seen.
-Message: only the first key
+Message: causal mask
 """
 
 
