@@ -51,7 +51,7 @@
 import copy
 import functools
 import math
-import time
+import timeit
 from collections import Counter
 from dataclasses import dataclass
 
@@ -1407,7 +1407,7 @@ _ = claims.claim(NOTEBOOK, "cached_minus_uncached", largest)
 
 # %% tags=["train"]
 @torch.no_grad()
-def milliseconds_per_word(length: int, repeats: int = 3) -> dict[str, float]:
+def milliseconds_per_word(length: int) -> dict[str, float]:
     """Time of one next word after `length` words: nothing kept, then more and more."""
     torch.manual_seed(SEED)
     model = ReportWriter(
@@ -1429,15 +1429,8 @@ def milliseconds_per_word(length: int, repeats: int = 3) -> dict[str, float]:
         "film and words": lambda: say_one(model, word, length, [film] * 2, caches, attend),
         "and the film's keys": lambda: say_one(model, word, length, ready, caches, attend),
     }
-    attend, times = PARTS.attend_with_cache, {}
-    for name, way in ways.items():
-        spent = []
-        for _ in range(repeats):
-            start = time.perf_counter()
-            way()
-            spent.append(1000 * (time.perf_counter() - start))
-        times[name] = min(spent)
-    return times
+    attend = PARTS.attend_with_cache
+    return {name: 1000 * min(timeit.repeat(way, number=1, repeat=3)) for name, way in ways.items()}
 
 
 lengths = (8, 64, 128, 256)
