@@ -51,9 +51,11 @@
 import copy
 import functools
 import math
+import os
 import timeit
 from collections import Counter
 from dataclasses import dataclass
+from pathlib import Path
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -2284,6 +2286,24 @@ _ = claims.claim(NOTEBOOK, "exact_underexposed", exposure[0.7], control=exposure
 # *150 held-out films, 95 % intervals. The training films have noise between 0.015 and 0.035 and exposures between 0.85 and 1.10 of their own; what is added here comes on top.*
 #
 # A reader would hardly notice these changes. The model never met them, and nothing warns you: its maps stay neat.
+#
+# ### A real film
+#
+# Put a frontal film (PNG, JPEG, or DICOM if you have pydicom) beside this notebook as `film.png`, or name it in the environment variable `COURSE_FILM`. `read_film` takes the middle square, shrinks it to 64 x 64 and scales its greys. Use no film of a patient that you may not use.
+
+# %% tags=["train"]
+path = Path(os.environ.get("COURSE_FILM", "film.png"))
+if path.is_file():
+    film = radiology.read_film(path)
+    film_plots.show_film(film[0], title="what the model sees")
+    plt.show()
+    print(radiology.decode_report(write(trained("lambda 10").model, film[None])[0]))
+else:
+    print(f"there is no {path}: this part waits for a film of yours")
+
+# %% [markdown]
+# *The film as the model gets it.* Whatever the report says, do not believe it. The model has seen drawings by one program: no rotated patient, tube, scar or breast shadow, nothing at all of a real lung's texture. It cannot say "I do not know this", so it writes one of its sentences, with a map. A report that happens to be right
+# proves as little: 1 film in 5 of its own world is normal.
 #
 # ## 19 Is a heat map evidence?
 #
