@@ -88,7 +88,7 @@ def _from_picture(path: Path) -> np.ndarray:
 def _from_dicom(path: Path) -> np.ndarray:
     """Grey values (H, W) of a DICOM file as float32, air dark, the patient's right on the left."""
     try:
-        import pydicom
+        import pydicom  # type: ignore[import-not-found]
     except ImportError:
         raise ImportError(f"{path}: DICOM needs pydicom; pip install pydicom") from None
     data = pydicom.dcmread(path)
