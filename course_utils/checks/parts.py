@@ -1,4 +1,4 @@
-"""The student's own parts where the checks are right, else the course's."""
+"""A student's own part where its check is right, else the course's."""
 
 from __future__ import annotations
 

@@ -1,5 +1,5 @@
 """Mistake: keeps the words in the function, not in the cache.
-Message: disturb
+Message: one cache
 """
 
 MEMORY = []
