@@ -164,6 +164,7 @@ class Peer:
             while True:
                 header, reader = self._receive([])
                 self._answer(header, reader)
+                self.objects.part = set()
 
     def _answer(self, header: dict[str, Any], reader: Reader) -> None:
         """Do what one request asks and send the reply."""
