@@ -36,7 +36,7 @@
 # | occlusion, a fair control, sinks, lies | 15-18 | 25 | |
 # | your verdict | 19 | 15 | 5 |
 #
-# Four hours, in two sittings: section 9 ends the first. Everything together computes for about two and a half minutes on one CPU core; the cells that train say so. **Your own parts**, once their checks are right, are what is trained
+# Four hours, in two sittings: section 9 ends the first. Everything together computes for about three minutes on one CPU core; the cells that train say so. **Your own parts**, once their checks are right, are what is trained
 # and what scores; until then the course's stand in. **Guesses**: before some figures a cell asks what you expect. Write it in place of the dots and the figure shows it; a guess earns no points and is stored nowhere.
 #
 # The films are drawn by a program. They teach the method; nothing here is a medical device.
