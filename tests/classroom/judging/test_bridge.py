@@ -45,6 +45,7 @@ ANSWERS = {
     "reach": lambda: inside.append(Tower()) or inside[-1],
     "reached": lambda how: len([CHANGES[how](inside[-1])]),
     "stir": lambda: np.random.seed(3),  # noqa: NPY002
+    "dice": lambda generator: torch.rand(3, generator=generator),
 }
 
 
@@ -277,6 +278,14 @@ def test_global_states_show(peer):
     before = np.random.get_state()[1].copy()  # noqa: NPY002
     get(peer, "stir")()
     assert (np.random.get_state()[1] != before).any()  # noqa: NPY002
+
+
+def test_a_generator_is_drawn_from_and_comes_back_advanced(peer):
+    ours, alone = (torch.Generator().manual_seed(5) for _ in range(2))
+    for _ in range(2):
+        there = call(get(peer, "dice"), ours)
+        assert torch.equal(there, torch.rand(3, generator=alone))
+        assert torch.equal(ours.get_state(), alone.get_state())
 
 
 def test_iterables_are_only_what_they_are(peer):
