@@ -21,7 +21,7 @@ def choose_parts(
     notebook
         The notebook whose checks decide.
     course
-        The course's part of each name.
+        The course's version of every part.
     namespace
         Where the student's answers live, ``globals()`` in a notebook.
     names
@@ -52,4 +52,6 @@ def choose_parts(
 
 def _is_right(notebook: Notebook, namespace: Mapping[str, Any], name: str) -> bool:
     exercise = notebook.exercises.get(name)
-    return exercise is not None and outcome(exercise, namespace.get(name)) == "right"
+    return exercise is not None and all(
+        outcome(exercise, namespace.get(name), part) == "right" for part in exercise.points
+    )

@@ -103,6 +103,8 @@ def assert_fusion_transformer(
     _assert_missing(case, logits)
     _assert_told_apart(case)
     _assert_nothing(case)
+    twin = _Case(answer, widths, d_model, heads, n_out, batch, seed + 1, dtype)
+    _assert_summary_is_learned(case, twin)
     _assert_gradients(case)
     _assert_peaked(case)
 
@@ -239,6 +241,21 @@ def _assert_nothing(case: _Case) -> None:
     mixed = case.full.clone()
     mixed[0] = False
     same(case(case.x, mixed)[0][:1], logits[:1], "the logits of one who has nothing", **case.close)
+
+
+def _assert_summary_is_learned(case: _Case, twin: _Case) -> None:
+    """Drawn anew, with all parameters copied, the module says the same of one who has nothing."""
+    pairs = zip(twin.module.parameters(), case.module.parameters(), strict=True)
+    with torch.no_grad():
+        for other, own in pairs:
+            other.copy_(own.detach().clone())
+    nothing = torch.zeros_like(case.full)
+    got, want = (module(case.x, nothing)[0] for module in (twin, case))
+    if not torch.allclose(got, want, **case.close):
+        fail(
+            "Two modules with the same parameters differ for a patient who has nothing.",
+            "the summary token is a random tensor: make it an nn.Parameter, so that it is learnt",
+        )
 
 
 def _assert_gradients(case: _Case) -> None:

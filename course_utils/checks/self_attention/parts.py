@@ -1,4 +1,4 @@
-"""The parts of an encoder: the student's own where the checks are right, else the course's."""
+"""The course's parts of an encoder, for while a student's own are not right yet."""
 
 from __future__ import annotations
 
