@@ -1381,6 +1381,9 @@ cue, finding, fever = (place_of(word) for word in ("denies", "cough", "fever"))
 marks = {finding: "tab:red", fever: "tab:green"}
 plots.attention_explorer(note_labels, weights[:1], query=finding, title="Heads of the first block")
 
+# %% [markdown]
+# *The darkness of a word is how much the chosen word looks at it: white 0, full blue 1, in every head. Where does "cough" look? The next cell says it in numbers.*
+
 # %%
 for head, matrix in enumerate(weights[0][:4]):
     looks = {
