@@ -37,6 +37,7 @@
 # install cell
 
 # %% tags=["imports"]
+import functools
 import math
 import os
 from collections.abc import Callable, Sequence
@@ -2611,10 +2612,19 @@ def draw_cosines(before: np.ndarray, after: np.ndarray) -> None:
 
 
 # %% tags=["train", "needs-answer"]
-_, few = train_aligner(softmax_loss, 64, 32, 50, at=64)
-aligner, many = train_aligner(softmax_loss, 3000, 128, 8, at=200)
+@functools.cache
+def softmax_run(pairs: int, batch: int, epochs: int, at: int) -> tuple[Aligner, pd.DataFrame]:
+    """A model and its history, trained once."""
+    return train_aligner(softmax_loss, pairs, batch, epochs, at=at)
+
+
+def aligned() -> Aligner:
+    return softmax_run(3000, 128, 8, at=200)[0]
+
+
+few, many = softmax_run(64, 32, 50, at=64)[1], softmax_run(3000, 128, 8, at=200)[1]
 draw_alignment(few, many)
-draw_cosines(cosines_of(untrained, FIRST).numpy(), cosines_of(aligner, FIRST).numpy())
+draw_cosines(cosines_of(untrained, FIRST).numpy(), cosines_of(aligned(), FIRST).numpy())
 above = {
     (name, part): history[part].iloc[-1] - floor_of(np.arange(start, start + n))
     for name, history, n in (("few", few, 64), ("many", many, 200))
@@ -2646,18 +2656,23 @@ def sigmoid_loss(model: Aligner, rows: torch.Tensor, known: bool = True) -> torc
     return course.siglip_loss(*pair, same, model.logit_scale, model.bias)
 
 
-sigmoid, by_sigmoid = train_aligner(sigmoid_loss, 3000, 128, 8, at=200, scale=10.0)
-_, by_diagonal = train_aligner(
-    lambda model, rows: sigmoid_loss(model, rows, known=False), 3000, 128, 8, at=200, scale=10.0
-)
-recalls = {
-    "softmax": many.recall.iloc[-1],
-    "sigmoid, duplicates known": by_sigmoid.recall.iloc[-1],
-    "sigmoid, diagonal alone": by_diagonal.recall.iloc[-1],
-}
+@functools.cache
+def sigmoid_recall(known: bool) -> float:
+    """Recall of a run with this loss, which is trained once."""
+    loss = functools.partial(sigmoid_loss, known=known)
+    return train_aligner(loss, 3000, 128, 8, at=200, scale=10.0)[1].recall.iloc[-1]
+
+
+_ = sigmoid_recall(known=True), sigmoid_recall(known=False)
 
 
 # %% tags=["train", "needs-answer"]
+known, diagonal = sigmoid_recall(known=True), sigmoid_recall(known=False)
+recalls = {
+    "softmax": many.recall.iloc[-1],
+    "sigmoid, duplicates known": known,
+    "sigmoid, diagonal alone": diagonal,
+}
 spans = [metrics.wilson_interval(round(r * len(FIRST)), len(FIRST)) for r in recalls.values()]
 plots.bars(
     list(recalls),
@@ -2670,14 +2685,9 @@ plots.bars(
     xlim=(0, 1.0),
 )
 plt.show()
-claims.claim(
-    NOTEBOOK,
-    "sigmoid_recall",
-    recalls["sigmoid, duplicates known"],
-    control=recalls["sigmoid, diagonal alone"],
-)
+claims.claim(NOTEBOOK, "sigmoid_recall", known, control=diagonal)
 row = 3
-order = cosines_of(aligner, FIRST)[row].argsort(descending=True)[:3]
+order = cosines_of(aligned(), FIRST)[row].argsort(descending=True)[:3]
 figure, ax = plt.subplots(figsize=(3.2, 3.2))
 film_plots.show_film(films.images[FIRST[row], 0], title="a held-out film", ax=ax)
 plt.show()
@@ -2746,7 +2756,7 @@ def zero_shot(model: Aligner) -> pd.DataFrame:
 
 
 # %% tags=["train", "needs-answer"]
-zero = zero_shot(aligner)
+zero = zero_shot(aligned())
 print(zero.round(3).unstack()["AUC"].to_string())
 figure, ax = plt.subplots(figsize=(8.5, 3.4))
 for shift, prompt in zip((-0.22, 0.0, 0.22), ("reports", "phrases", "denial alone"), strict=True):
@@ -2775,7 +2785,8 @@ _ = claims.claim(NOTEBOOK, "zero_shot_denial", mean_auc["denial alone"])
 
 # %% tags=["train", "needs-answer"]
 with torch.no_grad():
-    both = [F.normalize(v, dim=-1).cpu().numpy() for v in aligner(film_x[FIRST], report_x[FIRST])]
+    pair = aligned()(film_x[FIRST], report_x[FIRST])
+    both = [F.normalize(v, dim=-1).cpu().numpy() for v in pair]
 middle = np.concatenate(both).mean(axis=0)
 _, _, axes_of_most = np.linalg.svd(np.concatenate(both) - middle, full_matrices=False)
 flat = [(v - middle) @ axes_of_most[:2].T for v in both]
