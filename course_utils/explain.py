@@ -16,6 +16,7 @@ from torch import nn
 
 __all__ = [
     "ablation_scores",
+    "attention_gradient_scores",
     "causes_of",
     "layer_scores",
     "pooling_weights",
@@ -86,6 +87,37 @@ def rollout_scores(model: nn.Module, batch: Batch) -> np.ndarray:
     for attention in reversed(weights["layers"]):
         row = (row @ attention.mean(1) + row) / 2
     return row[:, 0].masked_fill(~batch["is_event"], 0).cpu().numpy()
+
+
+def attention_gradient_scores(model: nn.Module, batch: Batch) -> np.ndarray:
+    """Attention times gradient, followed back through the layers to the events, (T,).
+
+    Each weight is multiplied by the gradient of the logit with respect to it; what is positive
+    counts, as a mean over heads, and the residual path keeps the rest. It answers for the risk
+    where rollout answers for the flow alone. The batch holds one stay, the model (with its
+    ``pooling``) is in evaluation mode; padding gives 0.
+
+    References
+    ----------
+    Chefer, Gur and Wolf, Transformer interpretability beyond attention visualization, 2021.
+    """
+    used = []  # the pooling's weights (1, H, 1, T) as they stand in the graph
+    hook = model.pooling.register_forward_hook(lambda _, __, output: used.append(output[1]))
+    try:
+        with torch.enable_grad():
+            logits, weights = model(*_inputs(batch), need_weights=True)
+            parts = [*weights["layers"], *used]
+            gradients = torch.autograd.grad(logits.sum(), parts)
+    finally:
+        hook.remove()
+    *layers, pooling = [
+        (part * gradient).clamp(min=0).mean(1).detach()
+        for part, gradient in zip(parts, gradients, strict=True)
+    ]
+    row = pooling  # (1, 1, T)
+    for attention in reversed(layers):
+        row = row @ attention + row
+    return (row[0, 0] * batch["is_event"][0]).cpu().numpy()
 
 
 def randomised(model: nn.Module, generator: torch.Generator) -> nn.Module:

@@ -6,7 +6,14 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 
-__all__ = ["assertion_accuracy", "bootstrap_interval", "spread", "wilson_interval"]
+__all__ = [
+    "alarms_at_sensitivity",
+    "assertion_accuracy",
+    "bootstrap_interval",
+    "net_benefit",
+    "spread",
+    "wilson_interval",
+]
 
 
 def wilson_interval(hits: int, total: int, *, z: float = 1.96) -> tuple[float, float]:
@@ -57,6 +64,63 @@ def bootstrap_interval(
     values = [statistic(*(a[row] for a in arrays)) for row in rows]
     low, high = np.nanpercentile(values, [50 * (1 - level), 50 * (1 + level)])
     return float(low), float(high)
+
+
+def net_benefit(outcome: np.ndarray, risk: np.ndarray, threshold: float) -> float:
+    """True positives minus false ones at the threshold's exchange rate, per patient.
+
+    Treating whoever has a risk of at least ``threshold`` gives
+    ``TP / N - FP / N * threshold / (1 - threshold)``: who treats from 10 % on accepts nine false
+    alarms for a true one.
+
+    Raises
+    ------
+    ValueError
+        If ``threshold`` is not in [0, 1) or the arrays differ in length.
+
+    References
+    ----------
+    Vickers and Elkin, Decision curve analysis, Medical Decision Making, 2006.
+    """
+    outcome, risk = np.asarray(outcome) == 1, np.asarray(risk, dtype=float)
+    if not 0 <= threshold < 1:
+        raise ValueError(f"threshold={threshold} must be in [0, 1)")
+    if outcome.shape != risk.shape:
+        raise ValueError(f"outcome has shape {outcome.shape}, risk {risk.shape}")
+    treated = risk >= threshold
+    odds = threshold / (1 - threshold)
+    return float(np.mean(treated & outcome) - odds * np.mean(treated & ~outcome))
+
+
+def alarms_at_sensitivity(
+    outcome: np.ndarray, risk: np.ndarray, sensitivity: float = 0.8
+) -> dict[str, float]:
+    """Alarms at the highest threshold that finds at least this share of the deaths.
+
+    Returns
+    -------
+    dict
+        ``threshold``, the ``sensitivity`` reached, ``alarm_share`` (alarms per patient) and
+        ``alarms_per_true`` (alarms for one death found, 1 / positive predictive value).
+
+    Raises
+    ------
+    ValueError
+        If ``sensitivity`` is not in (0, 1] or nobody died.
+    """
+    outcome, risk = np.asarray(outcome) == 1, np.asarray(risk, dtype=float)
+    if not 0 < sensitivity <= 1 or not outcome.any():
+        raise ValueError(f"need deaths and a sensitivity in (0, 1], got {sensitivity}")
+    of_deaths = np.sort(risk[outcome])[::-1]
+    threshold = of_deaths[int(np.ceil(sensitivity * len(of_deaths) - 1e-9)) - 1]
+    alarm = risk >= threshold
+    found = int((alarm & outcome).sum())
+    return {
+        "threshold": float(threshold),
+        "sensitivity": found / int(outcome.sum()),
+        "alarm_share": float(alarm.mean()),
+        "alarms_per_true": int(alarm.sum()) / found,
+    }
 
 
 def spread(values: Sequence[float], digits: int = 3) -> str:

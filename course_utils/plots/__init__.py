@@ -147,6 +147,7 @@ def bars(
             offset,
             textcoords="offset points",
             va="center",
+            bbox={"facecolor": "white", "alpha": 0.85, "edgecolor": "none", "pad": 0.5},
         )
     if reference is not None:
         ax.axvline(reference, color="black", linestyle="--", linewidth=1, label=reference_label)

@@ -1,4 +1,4 @@
-"""Pictures of ICU stays: events in time, risk in time, calibration, attention of pooling heads."""
+"""Pictures of ICU stays: events in time, calibration, decisions, groups, attention of heads."""
 
 from __future__ import annotations
 
@@ -13,7 +13,15 @@ from matplotlib.axes import Axes
 from course_utils.data.icu.catalogue import EVENT_TYPES
 from course_utils.plots import PALETTE
 
-__all__ = ["calibration", "event_bars", "head_bars", "stay_timeline"]
+__all__ = [
+    "calibration",
+    "decision_curve",
+    "event_bars",
+    "head_bars",
+    "short_text",
+    "stay_timeline",
+    "subgroups",
+]
 
 
 def _axes(ax: Axes | None, figsize: tuple[float, float]) -> Axes:
@@ -94,17 +102,103 @@ def calibration(
     return ax
 
 
+def decision_curve(
+    outcome: np.ndarray,
+    risks: Mapping[str, np.ndarray],
+    *,
+    thresholds: Sequence[float] | None = None,
+    title: str | None = None,
+    ax: Axes | None = None,
+) -> Axes:
+    """Draw the net benefit of acting on each model, beside acting on everyone and on no one.
+
+    Parameters
+    ----------
+    thresholds
+        Risks from which on one would act; 0.02 to 0.5 by default.
+
+    References
+    ----------
+    Vickers and Elkin, Decision curve analysis, Medical Decision Making, 2006.
+    """
+    from course_utils.metrics import net_benefit
+
+    ax = _axes(ax, (7.0, 4.0))
+    at = np.linspace(0.02, 0.5, 49) if thresholds is None else np.asarray(thresholds, dtype=float)
+    everyone = np.ones(len(outcome))
+    ax.plot(at, [net_benefit(outcome, everyone, t) for t in at], "k--", lw=1, label="everyone")
+    ax.axhline(0, color="0.5", lw=1, ls=":", label="no one")
+    for name, risk in risks.items():
+        ax.plot(at, [net_benefit(outcome, risk, t) for t in at], label=name)
+    top = float(np.mean(outcome))
+    ax.set(ylim=(-0.3 * top, 1.05 * top), xlim=(0, float(at.max())))
+    ax.set(xlabel="act from this risk on", ylabel="net benefit (deaths found a patient)")
+    ax.legend()
+    if title:
+        ax.set_title(title)
+    return ax
+
+
+def subgroups(
+    table: pd.DataFrame, *, by: str, reference: float, xlabel: str, ax: Axes | None = None
+) -> Axes:
+    """Draw one measure by group with intervals; a colour for each kind of group.
+
+    Parameters
+    ----------
+    table
+        Columns ``group``, ``patients``, ``deaths``, ``value``, ``low``, ``high`` and the one named
+        by ``by``; where ``value`` is missing, the row says so.
+    reference
+        The measure for all, a dashed line.
+    """
+    ax = _axes(ax, (8.0, 0.3 * len(table) + 1.0))
+    colours = dict(zip(table[by].unique(), PALETTE, strict=False))
+    for row, (_, line) in enumerate(table.iterrows()):
+        if np.isnan(line["value"]):
+            words = "too few deaths to say"
+            ax.annotate(words, (reference, row), (6, 0), textcoords="offset points", va="center")
+            continue
+        spread = [[line["value"] - line["low"]], [line["high"] - line["value"]]]
+        style = {"color": colours[line[by]], "capsize": 3, "fmt": "o"}
+        ax.errorbar(line["value"], row, xerr=spread, **style)
+    names = [
+        f"{line['group']} ({line['patients']}, {line['deaths']})" for _, line in table.iterrows()
+    ]
+    ax.set_yticks(range(len(table)), names, fontsize=9)
+    ax.set_ylim(len(table) - 0.5, -0.5)
+    ax.axvline(reference, color="black", ls="--", lw=1)
+    ax.set_xlabel(xlabel)
+    return ax
+
+
+def short_text(text: str, width: int = 34) -> str:
+    """Shorten an event's text for an axis; its end stays: *abnormal*, a dose, resistant or not."""
+    for doubled in ("Blood Culture, Routine", "URINE CULTURE", "RESPIRATORY CULTURE"):
+        text = text.replace(f" {doubled}", "", 1)
+    text = text.replace("MRSA SCREEN MRSA SCREEN", "MRSA SCREEN").replace(" abnormal", "*")
+    return text if len(text) <= width else f"{text[: width - 11]}…{text[-10:]}"
+
+
 def head_bars(
-    weights: np.ndarray, hours: Sequence[float], *, title: str | None = None
+    weights: np.ndarray,
+    hours: Sequence[float],
+    *,
+    is_event: Sequence[bool] | None = None,
+    title: str | None = None,
 ) -> np.ndarray:
-    """Draw the pooling weights of each head over time, (H, T), one panel a head."""
+    """Draw the pooling weights of each head over time, (H, T), one panel a head.
+
+    The dotted line is 1 / T over real events, those that ``is_event`` names (all by default).
+    """
+    alike = 1 / (weights.shape[1] if is_event is None else int(np.sum(is_event)))
     figure, axes = plt.subplots(
         len(weights), 1, figsize=(8.0, 1.15 * len(weights) + 0.9), sharex=True, sharey=True
     )
     colours = sns.color_palette(PALETTE, len(weights))
     for head, (ax, row) in enumerate(zip(np.atleast_1d(axes), weights, strict=True)):
         ax.vlines(hours, 0, row, color=colours[head], lw=2)
-        ax.axhline(1 / len(row), color="0.4", lw=1, ls=":")
+        ax.axhline(alike, color="0.4", lw=1, ls=":")
         ax.set_ylabel(f"head {head + 1}")
     np.atleast_1d(axes)[-1].set_xlabel("hours since admission to the ICU")
     if title:
@@ -121,7 +215,7 @@ def event_bars(
     title: str | None = None,
     ax: Axes | None = None,
 ) -> Axes:
-    """Draw one bar per event, top to bottom; true causes in another colour and hatched."""
+    """Draw one bar per event, top to bottom; planted ones in another colour and hatched."""
     ax = _axes(ax, (8.0, 0.3 * len(names) + 1.0))
     cause, other = PALETTE[3], "0.5"
     for row, (score, planted) in enumerate(zip(scores, is_cause, strict=True)):
@@ -134,7 +228,7 @@ def event_bars(
         plt.Rectangle((0, 0), 1, 1, fc=cause, hatch="//"),
         plt.Rectangle((0, 0), 1, 1, fc=other),
     ]
-    ax.legend(handles, ["planted cause", "other"], loc="lower right")
+    ax.legend(handles, ["planted predictor", "other"], loc="lower right")
     if title:
         ax.set_title(title)
     return ax

@@ -51,3 +51,36 @@ def test_assertion_accuracy_by_hand():
     assert none["unmentioned"] == 1.0
     with pytest.raises(ValueError, match="shape"):
         metrics.assertion_accuracy(predictions, labels[:1], mentioned)
+
+
+def test_net_benefit():
+    outcome = np.array([1, 0, 0, 1, 0, 0, 0, 0, 0, 0])
+    risk = np.where(outcome == 1, 0.9, 0.1)
+    assert metrics.net_benefit(outcome, risk, 0.5) == pytest.approx(0.2)
+    everyone = metrics.net_benefit(outcome, np.ones(10), 0.2)
+    assert everyone == pytest.approx(0.2 - 0.8 * 0.25)
+    assert metrics.net_benefit(outcome, np.zeros(10), 0.2) == 0
+    assert metrics.net_benefit(outcome, risk, 0.9) == pytest.approx(0.2)  # from it on, not above
+    with pytest.raises(ValueError, match="threshold=1"):
+        metrics.net_benefit(outcome, risk, 1)
+    with pytest.raises(ValueError, match="shape"):
+        metrics.net_benefit(outcome, risk[:3], 0.5)
+
+
+def test_alarms_at_sensitivity():
+    outcome = np.array([1, 1, 1, 1, 1, 0, 0, 0, 0, 0])
+    risk = np.array([0.9, 0.8, 0.7, 0.6, 0.1, 0.65, 0.5, 0.05, 0.02, 0.01])
+    got = metrics.alarms_at_sensitivity(outcome, risk, 0.8)
+    assert got["threshold"] == 0.6
+    assert got["sensitivity"] == 0.8
+    assert got["alarm_share"] == 0.5
+    assert got["alarms_per_true"] == 1.25
+    every = metrics.alarms_at_sensitivity(outcome, risk, 1.0)
+    assert (every["threshold"], every["sensitivity"]) == (0.1, 1.0)
+    ties = metrics.alarms_at_sensitivity(outcome, np.full(10, 0.3), 0.5)
+    assert (ties["sensitivity"], ties["alarms_per_true"]) == (1.0, 2.0)
+    for bad in ({"sensitivity": 0}, {"sensitivity": 1.1}):
+        with pytest.raises(ValueError, match="sensitivity"):
+            metrics.alarms_at_sensitivity(outcome, risk, **bad)
+    with pytest.raises(ValueError, match="deaths"):
+        metrics.alarms_at_sensitivity(np.zeros(3), np.zeros(3))

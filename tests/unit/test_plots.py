@@ -72,3 +72,54 @@ def test_word_bars():
     ax = plots.word_bars(["no", "pain"], {"u": [1, 2], "v": [2, 1]}, ylabel="share")
     assert len(ax.patches) == 4
     assert ax.get_ylabel() == "share"
+
+
+def test_decision_curve_draws_models_beside_everyone_and_no_one():
+    from course_utils.plots import icu
+
+    outcome = np.array([1, 0, 0, 0])
+    ax = icu.decision_curve(outcome, {"best": outcome * 0.9}, thresholds=[0.1, 0.5])
+    lines = {line.get_label(): line.get_ydata() for line in ax.get_lines()}
+    assert list(lines) == ["everyone", "no one", "best"]
+    assert lines["best"] == pytest.approx([0.25, 0.25])
+    assert lines["everyone"] == pytest.approx([0.25 - 0.75 / 9, -0.5])
+
+
+def test_subgroups_name_those_with_too_few_deaths():
+    from course_utils.plots import icu
+
+    table = pd.DataFrame(
+        {
+            "kind": ["sex", "race"],
+            "group": ["F", "ASIAN"],
+            "patients": [50, 9],
+            "deaths": [9, 1],
+            "value": [0.8, np.nan],
+            "low": [0.7, np.nan],
+            "high": [0.9, np.nan],
+        }
+    )
+    ax = icu.subgroups(table, by="kind", reference=0.75, xlabel="AUROC")
+    assert [t.get_text() for t in ax.get_yticklabels()] == ["F (50, 9)", "ASIAN (9, 1)"]
+    assert "too few deaths to say" in [t.get_text() for t in ax.texts]
+
+
+def test_short_text_keeps_what_decides():
+    from course_utils.plots.icu import short_text
+
+    culture = "BLOOD CULTURE Blood Culture, Routine STAPH AUREUS COAG + OXACILLIN R"
+    assert short_text(culture, 48) == "BLOOD CULTURE STAPH AUREUS COAG + OXACILLIN R"
+    assert short_text(culture, 30).endswith("R")
+    assert len(short_text(culture, 30)) == 30
+    assert short_text("Lactate 6.1 mmol/L abnormal") == "Lactate 6.1 mmol/L*"
+    assert short_text("MRSA SCREEN MRSA SCREEN") == "MRSA SCREEN"
+
+
+def test_head_bars_leave_padding_out_of_the_line():
+    from course_utils.plots import icu
+
+    weights = np.array([[0.5, 0.5, 0.0, 0.0]])
+    (ax,) = icu.head_bars(weights, range(4), is_event=[True, True, False, False])
+    assert ax.get_lines()[0].get_ydata()[0] == 0.5
+    (ax,) = icu.head_bars(weights, range(4))
+    assert ax.get_lines()[0].get_ydata()[0] == 0.25

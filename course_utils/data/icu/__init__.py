@@ -2,6 +2,7 @@
 
 from course_utils.data.icu.catalogue import EFFECTS, EVENT_TYPES, STATIC_CATEGORIES, WINDOW_MINUTES
 from course_utils.data.icu.mimic import SCHEMA, connect_mimic
+from course_utils.data.icu.scores import sofa_like
 from course_utils.data.icu.sequences import (
     STATIC_NAMES,
     TIME_NAMES,
@@ -13,6 +14,7 @@ from course_utils.data.icu.sequences import (
     make_sequences,
 )
 from course_utils.data.icu.stays import IcuStays, make_icu_stays
+from course_utils.data.icu.tokens import event_tokens
 
 __all__ = [
     "EFFECTS",
@@ -27,8 +29,10 @@ __all__ = [
     "connect_mimic",
     "count_table",
     "encode_static",
+    "event_tokens",
     "lab_numbers",
     "lab_values",
     "make_icu_stays",
     "make_sequences",
+    "sofa_like",
 ]
