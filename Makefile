@@ -111,7 +111,7 @@ test-colab: $(READY) ## all solved releases under the package versions of Colab 
 test-gpu: ## nbval over all solutions on a GPU, with the torch of GPU_PYTHON (NB=name for one)
 	$(GPU_PYTHON) tools/test_gpu.py $(NB)
 
-bench: $(READY) ## measure the claims over seeds and the performance figures (SEEDS=n ONLY=name NARROW=1)
+bench: $(READY) ## measure the claims over seeds and the performance figures (SEEDS=n ONLY=name|cells NARROW=1)
 	$(BIN)/python -m benchmarks $(if $(SEEDS),--seeds $(SEEDS)) $(if $(ONLY),--only $(ONLY)) $(if $(NARROW),--narrow)
 
 grade: $(READY) sandbox ## grade a class (ASSIGNMENT=name SUBMISSIONS=folder-or-zip; WORKERS DB DUE ROSTER UNSAFE)

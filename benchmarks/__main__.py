@@ -21,7 +21,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from benchmarks import class_scale, ledger
+from benchmarks import cells, class_scale, ledger
 from classroom.authoring.build import execute
 from classroom.authoring.source import course_root, notebook_names, read_source
 from classroom.files import write_whole
@@ -40,6 +40,8 @@ def stamp() -> dict[str, str]:
 
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
     machine = f"{platform.machine()}, {cores} cores, one thread, torch {torch.__version__}"
+    if torch.cuda.is_available():
+        machine += f", {torch.cuda.get_device_name()}"
     return {"date": datetime.date.today().isoformat(), "machine": machine}
 
 
@@ -116,6 +118,8 @@ def write_page(results: dict[str, Any]) -> None:
             lines += ["| measured | value |", "| --- | ---: |"]
             lines += [f"| {key} | {value:.3f} |" for key, value in part["values"].items()]
             lines.append("")
+    if "cells" in results:
+        lines += cells.page(results["cells"])
     if class_scale.RESULTS.exists():
         lines += class_scale.table(json.loads(class_scale.RESULTS.read_text()))
     for name in notebook_names(ROOT):
@@ -151,7 +155,7 @@ def band_row(band: dict[str, Any]) -> str:
 def main() -> int:
     """Run what was asked for; the exit status is 0."""
     parser = argparse.ArgumentParser(prog="make bench", description=__doc__)
-    choices = [*SPEED, *notebook_names(ROOT)]
+    choices = [*SPEED, "cells", *notebook_names(ROOT)]
     parser.add_argument("--seeds", type=int, default=5)
     parser.add_argument("--only", nargs="+", choices=choices, help="these parts instead of all")
     parser.add_argument(
@@ -167,7 +171,9 @@ def main() -> int:
         return 0
     for part in options.only or choices:
         print(part, flush=True)
-        if part in SPEED:
+        if part == "cells":
+            results[part] = {"notebooks": cells.measure(), **stamp()}
+        elif part in SPEED:
             values = importlib.import_module(f"benchmarks.{part}").measure()
             results[part] = {"values": {k: round(v, 3) for k, v in values.items()}, **stamp()}
             for key, value in values.items():

@@ -50,6 +50,7 @@ def execute(
     timeout: int = 1800,
     progress: bool = True,
     kernel: str = "python3",
+    record_timing: bool = False,
 ) -> Run:
     """Execute a notebook in place, its kernel on one thread.
 
@@ -67,6 +68,8 @@ def execute(
         Limit for one cell, in seconds.
     kernel
         Name of the kernel, this environment's by default.
+    record_timing
+        Whether each cell's metadata say when it began and ended.
 
     Raises
     ------
@@ -83,7 +86,7 @@ def execute(
             timeout=timeout,
             kernel_name=kernel,
             allow_errors=allow_errors,
-            record_timing=False,
+            record_timing=record_timing,
             resources={"metadata": {"path": str(folder)}},
         )
         cpu, wall = _children_seconds(), time.perf_counter()

@@ -12,7 +12,7 @@ from matplotlib.ticker import FuncFormatter, MultipleLocator
 from numpy.typing import ArrayLike
 from scipy.signal import welch
 
-from course_utils.plots import PALETTE
+from course_utils.plots.figures import PALETTE
 
 __all__ = ["ecg_paper", "mark_waves", "spectra", "tachogram"]
 

@@ -11,7 +11,7 @@ import seaborn as sns
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from course_utils.plots import attention_map
+from course_utils.plots.figures import attention_map
 
 __all__ = ["accuracy_by_layer", "attention_heads", "map_2d", "similarity_pair", "token_vectors"]
 

@@ -19,7 +19,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 from matplotlib.figure import Figure
 
-from course_utils.plots import attention_map
+from course_utils.plots.figures import attention_map
 from course_utils.plots.films import word_maps
 
 __all__ = ["Explorer", "attention_explorer", "film_explorer"]

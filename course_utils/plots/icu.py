@@ -11,7 +11,7 @@ import seaborn as sns
 from matplotlib.axes import Axes
 
 from course_utils.data.icu.catalogue import EVENT_TYPES
-from course_utils.plots import PALETTE
+from course_utils.plots.figures import PALETTE
 
 __all__ = [
     "calibration",

@@ -2954,6 +2954,13 @@ plt.show()
 
 # %% [markdown]
 # *One head of each block, the one that looks most from the finding (orange) to the deciding words (blue); each map has a scale of its own.*
+#
+# The other heads, all on one scale: choose a head, then a word (hover, tap, or arrow keys) to see where it looks.
+
+# %%
+plots.attention_explorer(
+    words, torch.stack(maps[:NUM_BLOCKS]), query=finding[0], title="All heads of both blocks"
+)
 
 # %%
 fig, ax = plt.subplots(figsize=(11, 3))

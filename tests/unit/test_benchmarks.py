@@ -2,9 +2,11 @@
 
 import json
 
+import nbformat
 import pytest
 
 import benchmarks.__main__ as main
+from benchmarks import cells
 from classroom.authoring.build import Run
 
 SOURCE = "# %% [markdown]\n# prose\n\n# %%\nfigure = 1\n"
@@ -63,3 +65,27 @@ def test_new_code_is_run_again_and_new_prose_is_not(bench):
     source.write_text(SOURCE.replace("figure = 1", "figure = 2"))
     bench.run_seed("tiny", 0)
     assert bench.ran == [0, 0]
+
+
+def test_a_cell_has_its_seconds_section_and_kind():
+    def code(source, seconds, **graded):
+        cell = nbformat.v4.new_code_cell(source)
+        end = f"2026-01-01T00:00:{seconds:09.6f}Z"
+        times = {"iopub.execute_input": "2026-01-01T00:00:00.0Z", "shell.execute_reply": end}
+        cell.metadata.update(execution=times, nbgrader=graded)
+        return cell
+
+    prose = nbformat.v4.new_markdown_cell
+    notebook = nbformat.v4.new_notebook(
+        cells=[
+            *(prose("# Title"), code("import torch", 2.5)),
+            *(prose("## 1 Masks\n\ntext"), code("def mask(): ...", 0.25, solution=True)),
+            *(code("checks.mask(mask)", 0.5), code("train()", 30), code("never run", 0)),
+        ]
+    )
+    notebook.cells[-1].metadata = {}
+    table = cells.table_of(notebook)
+    assert table["kinds"] == {"imports": 2.5, "answers": 0.2, "checks": 0.5, "experiments": 30.0}
+    assert table["slowest"][0] == {"cell": 5, "section": "1 Masks", "seconds": 30.0}
+    tables = {"notebooks": {"01": table}, "date": "today", "machine": "here"}
+    assert "| 01 | 2.5 | 0.2 | 0.5 | 30.0 | 33.2 |" in cells.page(tables)
