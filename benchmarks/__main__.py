@@ -31,7 +31,16 @@ ROOT = course_root()
 KEPT = ROOT / "build" / "bench"
 RESULTS = Path(__file__).with_name("results.json")
 BANDS = ROOT / "course_utils" / "assets" / "bands"
-SPEED = ("layers", "generators", "loops", "embeddings", "checks", "library", "icu_cohort")
+SPEED = (
+    "layers",
+    "generators",
+    "loops",
+    "embeddings",
+    "checks",
+    "library",
+    "icu_cohort",
+    "icu_step",
+)
 
 
 def stamp() -> dict[str, str]:

@@ -157,7 +157,8 @@ def subgroups(
     for row, (_, line) in enumerate(table.iterrows()):
         if np.isnan(line["value"]):
             words = "too few deaths to say"
-            ax.annotate(words, (reference, row), (6, 0), textcoords="offset points", va="center")
+            style = {"fontsize": 9, "va": "center", "backgroundcolor": "white"}
+            ax.annotate(words, (reference, row), (6, 0), textcoords="offset points", **style)
             continue
         spread = [[line["value"] - line["low"]], [line["high"] - line["value"]]]
         style = {"color": colours[line[by]], "capsize": 3, "fmt": "o"}
