@@ -25,7 +25,7 @@ from course_utils.icu_model import (
 )
 from course_utils.layers import AttentionPooling
 
-N_STAYS, EVENTS_PER_STAY, EPOCHS, SEEDS = 2400, 50, 6, (0, 1, 2)
+N_STAYS, EVENTS_PER_STAY, EPOCHS, SEEDS = 2500, 50, 6, (0, 1, 2)
 SIX_HOURS, AT_THE_END = 360.0, 1.0  # half-lives of the loss, minutes
 
 
