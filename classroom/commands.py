@@ -32,16 +32,27 @@ def add_class_commands(commands: Any) -> None:
 
     command = _command(commands, "report", _report, "write the instructor's report")
     _db_option(command)
+    _lookalikes_option(command)
 
     command = _command(commands, "export", _export, "write CSV for nbgrader, Canvas and Moodle")
     _db_option(command)
     _roster_option(command)
+
+    command = _command(commands, "viva", _viva, "write questions on the students' own code")
+    command.add_argument("--students", nargs="+", default=[], metavar="STUDENT", help="only these")
+    command.add_argument("--questions", type=int, default=4, metavar="N", help="for each; 4")
+    command.add_argument("--seed", type=int, default=0, help="of the draw; 0")
+    command.add_argument("--workers", type=int, metavar="N", help="students at a time; all cores")
+    command.add_argument(
+        "--unsafe", action="store_true", help="run students' code WITHOUT a sandbox"
+    )
 
     command = _command(commands, "grade", _grade, "collect to export in one go")
     command.add_argument("submissions", type=Path, metavar="SUBMISSIONS", help="folder or zip")
     _judging_options(command)
     _db_option(command)
     _roster_option(command)
+    _lookalikes_option(command)
 
     command = commands.add_parser(
         "demo-class", help="grade 30 simulated students of notebook 01, to see it all"
@@ -77,6 +88,12 @@ def _judging_options(command: argparse.ArgumentParser) -> None:
 
 def _db_option(command: argparse.ArgumentParser) -> None:
     command.add_argument("--db", metavar="URL", help="nbgrader's database, for example postgresql:")
+
+
+def _lookalikes_option(command: argparse.ArgumentParser) -> None:
+    command.add_argument(
+        "--no-lookalikes", action="store_true", help="do not compare the answers of the class"
+    )
 
 
 def _roster_option(command: argparse.ArgumentParser) -> None:
@@ -175,7 +192,9 @@ def _report(options: argparse.Namespace) -> int:
     from classroom.gradebook.report import class_report
 
     root, workspace = _places(options)
-    print(f"The report: {class_report(root, workspace, options.assignment, db=options.db)}")
+    alike = not options.no_lookalikes
+    path = class_report(root, workspace, options.assignment, db=options.db, lookalikes=alike)
+    print(f"The report: {path}")
     _say_what_is_missing(workspace, options.assignment)
     return 0
 
@@ -188,6 +207,27 @@ def _export(options: argparse.Namespace) -> int:
     print("Grades, with an empty cell where there is no score yet: " + ", ".join(map(str, paths)))
     _say_what_is_missing(workspace, options.assignment)
     return 0
+
+
+def _viva(options: argparse.Namespace) -> int:
+    from classroom.gradebook.cluster import cores
+    from classroom.viva.sheets import viva
+
+    root, workspace = _places(options)
+    made = viva(
+        root,
+        workspace,
+        options.assignment,
+        students=options.students,
+        questions=options.questions,
+        seed=options.seed,
+        workers=options.workers or cores(),
+        unsafe=options.unsafe,
+    )
+    for student, why in made.without.items():
+        print(f"no questions for {student}: {why}")
+    print(f"{len(made.pages)} pages in {made.keys.parent}, the keys in {made.keys.name}.")
+    return 0 if made.pages else 1
 
 
 def _grade(options: argparse.Namespace) -> int:
@@ -207,6 +247,7 @@ def _demo(options: argparse.Namespace) -> int:
     root = course_root()
     options.workspace = (options.workspace or root / DEMO).resolve()
     options.assignment, options.db, options.roster = ASSIGNMENT, None, None
+    options.no_lookalikes = False
     options.due = options.due or DUE
     options.submissions = make_demo_class(root, options.workspace)
     print(f"A simulated class of {ASSIGNMENT}: {options.submissions}")

@@ -1,4 +1,4 @@
-"""Feedback for every student: nbgrader's page, without hidden checks."""
+"""Feedback for every student: a page of the course's own, without hidden checks."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ from nbgrader.converters import GenerateFeedback
 from tqdm.auto import tqdm
 
 from classroom.files import one_line, write_whole
+from classroom.gradebook.feedback_page import FeedbackPage
 from classroom.gradebook.workspace import Class
 
 __all__ = ["feedback"]
@@ -66,10 +67,9 @@ def feedback(
 
 
 def _make(root: Path, workspace: Path, assignment: str, student: str, db: str | None) -> None:
-    Class(root, workspace, db).converter(GenerateFeedback, assignment, student).start()
-    page = workspace / "feedback" / student / assignment / f"{assignment}.html"
-    text = page.read_text(encoding="utf-8")
-    write_whole(page, text.replace("Score: nan / ", "No score yet, of "))
+    made = Class(root, workspace, db).converter(GenerateFeedback, assignment, student)
+    made.exporter_class = FeedbackPage
+    made.start()
 
 
 def _page(workspace: Path, assignment: str, autograded: Path) -> Path:

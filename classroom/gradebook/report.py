@@ -18,8 +18,11 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from classroom.files import write_whole
 from classroom.gradebook.export import grade_rows
+from classroom.gradebook.items import FEWEST, analyse, cronbach, matrix
+from classroom.gradebook.lookalikes import Lookalikes, class_look_alikes
 from classroom.gradebook.results import read_results, read_submissions, undecided, unreadable
 from classroom.gradebook.workspace import Class
+from classroom.pages import PAGES
 
 __all__ = ["class_report", "common_mistakes", "exercise_rows", "render"]
 
@@ -30,8 +33,20 @@ HINT = "It looks like this:"
 LISTED = 12
 
 
-def class_report(root: Path, workspace: Path, assignment: str, *, db: str | None = None) -> Path:
+def class_report(
+    root: Path,
+    workspace: Path,
+    assignment: str,
+    *,
+    db: str | None = None,
+    lookalikes: bool = True,
+) -> Path:
     """Write ``reports/<assignment>.html`` from the results and the gradebook.
+
+    Parameters
+    ----------
+    lookalikes
+        Compare the answers of the class with one another.
 
     Returns
     -------
@@ -42,7 +57,8 @@ def class_report(root: Path, workspace: Path, assignment: str, *, db: str | None
     FileNotFoundError
         If nothing of this assignment was graded.
     """
-    stamps = {s.student: s.timestamp for s in read_submissions(workspace, assignment)}
+    submissions = read_submissions(workspace, assignment)
+    stamps = {s.student: s.timestamp for s in submissions}
     results = [r for s, r in read_results(workspace, assignment).items() if s in stamps]
     if not results:
         raise FileNotFoundError(f"{workspace} holds no graded {assignment}: run `autograde` first")
@@ -50,7 +66,8 @@ def class_report(root: Path, workspace: Path, assignment: str, *, db: str | None
         unread = {assignment: unreadable(workspace, assignment)}
         grades = {row["student_id"]: row for row in grade_rows(book, [assignment], unread)}
     missing = sorted(stamps.keys() - {r["student"] for r in results})
-    page = render(assignment, results, grades, missing)
+    alike = class_look_alikes(root, assignment, submissions, results) if lookalikes else None
+    page = render(assignment, results, grades, missing, alike)
     path = workspace / "reports" / f"{assignment}.html"
     write_whole(path, page)
     return path
@@ -61,6 +78,7 @@ def render(
     results: Sequence[Mapping[str, Any]],
     grades: Mapping[str, Mapping[str, Any]],
     missing: Sequence[str] = (),
+    alike: Lookalikes | None = None,
 ) -> str:
     """Fill the template.
 
@@ -72,9 +90,11 @@ def render(
         Rows of :func:`classroom.gradebook.export.grade_rows` by student.
     missing
         Students whose submission has no result yet, because the run was interrupted.
+    alike
+        Answers that are alike; the section is left out without it.
     """
     environment = Environment(
-        loader=FileSystemLoader(Path(__file__).parent),
+        loader=FileSystemLoader([Path(__file__).parent, PAGES]),
         autoescape=True,
         undefined=StrictUndefined,
         trim_blocks=True,
@@ -99,6 +119,11 @@ def render(
         remarks=[r for r in results if r["remarks"]],
         time=_time(results),
         stages=STAGES,
+        items=analyse(results),
+        alpha=cronbach(matrix(results)[1]),
+        fewest=FEWEST,
+        kinds=_kinds(results),
+        alike=alike,
     )
 
 
@@ -191,6 +216,16 @@ def common_mistakes(results: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]
             )
             entry["students"].append(result["student"])
     return sorted(found.values(), key=lambda e: (-len(e["students"]), e["exercise"], e["title"]))
+
+
+def _kinds(results: Sequence[Mapping[str, Any]]) -> list[tuple[str, list[tuple[str, int]]]]:
+    """Wrong answers of each exercise by kind of mistake, the exercises in their order."""
+    found: dict[str, list[tuple[str, int]]] = {}
+    for entry in common_mistakes(results):
+        rows = found.setdefault(entry["exercise"], [])
+        rows.append((entry["title"], len(entry["students"])))
+    order = list(dict.fromkeys(name for r in results for name in r["exercises"]))
+    return sorted(found.items(), key=lambda item: order.index(item[0]))
 
 
 def _mistake(message: str) -> str:

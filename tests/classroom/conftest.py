@@ -5,7 +5,13 @@ from course import Course
 
 from classroom.judging.sandbox import require_bubblewrap
 
-BOXED = {"test_class.py", "test_hostile.py", "test_judge.py", "test_sandbox.py"}
+BOXED = {
+    "test_class.py",
+    "test_laboratory.py",
+    "test_hostile.py",
+    "test_judge.py",
+    "test_sandbox.py",
+}
 
 
 def pytest_collection_modifyitems(items):

@@ -8,6 +8,7 @@ from canned import put, result
 from course import NAME, ROOT
 
 from classroom.authoring.source import read_source
+from classroom.gradebook.lookalikes import Group, Lookalikes, Pair
 from classroom.gradebook.report import (
     class_report,
     common_mistakes,
@@ -181,3 +182,12 @@ def test_repairs_are_told_once_for_all_exercises():
     ]
     page = Page(render(NAME, [one, two], {}))
     assert page.text.count("was missing: the empty one is back") == 1
+
+
+def test_look_alikes_are_escaped_and_can_be_left_out():
+    pair = Pair(("ann", ATTACK), 0.0, [(NAMES[0], 3, 4, [(f"x = {ATTACK!r}", 2)])])
+    alike = Lookalikes([Group(["ann", ATTACK], [pair])], 30, 12, 200, 0.05, 0.04)
+    page = Page(render(NAME, some(), {}, alike=alike))
+    assert "script" not in {tag for tag, _ in page.elements}
+    assert "none of 200 shuffled classes" in page.text
+    assert "Look-alikes" not in Page(render(NAME, some(), {})).text
