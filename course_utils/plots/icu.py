@@ -91,7 +91,8 @@ def calibration(
         x = np.array([risk[g].mean() for g in groups]) + 0.004 * i
         y = np.array([outcome[g].mean() for g in groups])
         spans = np.array([wilson_interval(int(outcome[g].sum()), len(g)) for g in groups])
-        ax.errorbar(x, y, [y - spans[:, 0], spans[:, 1] - y], marker="o", capsize=3, label=name)
+        error = np.abs([y - spans[:, 0], spans[:, 1] - y])  # rounding: never below 0
+        ax.errorbar(x, y, error, marker="o", capsize=3, label=name)
         top = max(top, x.max(), spans.max())
     ax.set(xlim=(0, top + 0.03), ylim=(0, top + 0.03))
     ax.set_xlabel("predicted risk (mean of the group)")
