@@ -21,6 +21,10 @@ BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 # An environment whose Python has gone is made again.
 GONE := $(if $(wildcard $(READY)),$(shell $(BIN)/python -c "" 2>/dev/null || echo gone))
+# The slowest fifty tests of each stage are printed.
+PYTEST := $(BIN)/python -m pytest --durations=50 --durations-min=1
+# FRESH=1 judges every answer, also those that nothing has touched since they were judged here.
+FRESH ?=
 # What runs the notebooks on a GPU: the environment when there is one, else any Python with torch.
 GPU_PYTHON ?= $(if $(wildcard $(BIN)/python),$(BIN)/python,$(PYTHON))
 JOBS ?= $(shell $(PYTHON) -c "import os; print(len(os.sched_getaffinity(0)))" 2>/dev/null || echo 2)
@@ -77,10 +81,10 @@ lint: $(READY) ## format, lint and types
 	$(BIN)/mypy
 
 unit: lint ## lint, then the fast tests
-	$(BIN)/python -m pytest tests/unit -n $(JOBS)
+	$(PYTEST) tests/unit -n $(JOBS)
 
-answers: $(READY) ## judge every right and wrong answer by the checks
-	$(BIN)/python -m pytest tests/answers
+answers: $(READY) ## judge every right and wrong answer by the checks that changed (FRESH=1: all)
+	$(if $(FRESH),COURSE_FRESH=1) $(PYTEST) tests/answers
 
 mutants: $(READY) ## judge small wrong changes of the model answers (NB=name EXERCISE=name), write docs/checks.md
 	$(BIN)/python tools/mutants.py $(NB) $(EXERCISE)
@@ -91,7 +95,7 @@ nbval: $(READY) ## run all solutions with nbval on the device at hand
 	  $(if $(JUNIT),--junitxml=$(JUNIT)) $(sort $(wildcard solutions/*/*.ipynb))
 
 notebooks: nbval ## nbval, and every untouched release runs with stubs alone raising
-	$(BIN)/python -m pytest tests/notebooks -n $(JOBS) --dist load
+	$(PYTEST) tests/notebooks -n $(JOBS) --dist load
 
 sandbox: # bubblewrap and libseccomp, in which student code runs: Debian's packages, else their names
 	@{ command -v bwrap && ldconfig -p | grep -q libseccomp; } >/dev/null || { command -v apt-get >/dev/null && \
@@ -100,7 +104,8 @@ sandbox: # bubblewrap and libseccomp, in which student code runs: Debian's packa
 	  echo "There is no bubblewrap here (Debian packages: bubblewrap libseccomp2): student code cannot be boxed."
 
 test: sandbox browser unit answers notebooks ## everything that has to pass
-	$(BIN)/python -m pytest tests/colab tests/classroom tests/mutants tests/site
+	$(PYTEST) tests/colab tests/classroom tests/mutants tests/site -n $(JOBS) --dist loadfile \
+	  --no-loadscope-reorder
 
 quick: $(READY) ## the same for what changed since the last commit on main
 	$(BIN)/python tools/quick.py

@@ -54,6 +54,14 @@ def add_class_commands(commands: Any) -> None:
     _roster_option(command)
     _lookalikes_option(command)
 
+    text = "compare the exercises over assignments and terms"
+    command = commands.add_parser("terms", help=text, description=text)
+    command.add_argument(
+        "gradebooks", nargs="+", metavar="[TERM=]WORKSPACE", help="or a gradebook's file or address"
+    )
+    command.add_argument("--out", type=Path, default=Path("terms.html"), help="page, with a CSV")
+    command.set_defaults(run=_terms)
+
     command = commands.add_parser(
         "demo-class", help="grade 30 simulated students of notebook 01, to see it all"
     )
@@ -228,6 +236,15 @@ def _viva(options: argparse.Namespace) -> int:
         print(f"no questions for {student}: {why}")
     print(f"{len(made.pages)} pages in {made.keys.parent}, the keys in {made.keys.name}.")
     return 0 if made.pages else 1
+
+
+def _terms(options: argparse.Namespace) -> int:
+    from classroom.gradebook.terms import write_terms
+
+    print(
+        "Exercises over terms: " + ", ".join(map(str, write_terms(options.gradebooks, options.out)))
+    )
+    return 0
 
 
 def _grade(options: argparse.Namespace) -> int:

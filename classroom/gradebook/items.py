@@ -161,4 +161,4 @@ def _doubts(
 def _kind(message: str) -> str:
     lines = [line.strip() for line in message.splitlines() if line.strip()]
     text = next((line for line in lines if line.startswith("It looks like this")), "")
-    return re.sub(r"\d[\d.e+-]*", "#", text or (lines[1] if len(lines) > 1 else "".join(lines)))
+    return re.sub(r"\b\d[\d.e+-]*", "#", text or (lines[1] if len(lines) > 1 else "".join(lines)))

@@ -31,6 +31,8 @@ from traitlets.config.loader import PyFileConfigLoader
 from classroom.authoring.build import write_notebook
 from classroom.authoring.preprocessors import InjectResults, SaveScores
 from classroom.authoring.source import read_source
+from classroom.files import copy_whole
+from classroom.intake.exchange import SECRET
 
 __all__ = ["Class", "note"]
 
@@ -167,6 +169,9 @@ class Class:
             write_notebook(notebook, folder / f"{assignment}.ipynb")
             if timestamp:
                 (folder / "timestamp.txt").write_text(timestamp, encoding="utf-8")
+            secret = self.workspace / "submitted" / student / assignment / SECRET
+            if secret.is_file():  # nbgrader's exchange brings the feedback back by it
+                copy_whole(secret, folder / SECRET)
             made = self.converter(
                 Autograde, assignment, student, submitted_directory=Path(scratch) / "s"
             )

@@ -24,6 +24,7 @@ from classroom.authoring.source import course_root
 from classroom.files import copy_whole, one_line, well_formed, write_whole
 from classroom.intake.archives import METADATA, Found, walk
 from classroom.intake.attempts import choose, order_of
+from classroom.intake.exchange import keep_exchange_files
 from classroom.intake.log import Record, read_log, write_log
 from classroom.intake.platforms import Owner, gradescope_people
 from classroom.intake.reading import NotANotebook, read_bytes
@@ -90,6 +91,7 @@ def collect(
         choose(records)
         _keep(records, kept, Path(staging))
     students = _submit(records, kept, workspace, assignment)
+    keep_exchange_files(source, assignment, workspace)
     write_whole(workspace / "collected" / "students.json", _dump(registry.entries, indent=1) + "\n")
     shown = [{k: v for k, v in r.items() if not k.startswith("_")} for r in records]
     write_log(workspace, assignment, shown)

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import ast
 import asyncio
+import bdb
 import builtins
 import inspect
 import os
@@ -70,6 +71,9 @@ class Shell(InteractiveShell):
         about = builtins
         about.get_ipython, about.display = lambda: self, display
         about.input = lambda *_: ""
+        # Nobody sits there to debug: a forgotten breakpoint() goes on.
+        about = bdb.Bdb
+        sys.breakpointhook = about.set_trace = lambda *_, **__: None
         # A compiled answer is the same function, sooner: here it runs as it was written.
         torch.compile = _as_it_is  # type: ignore[assignment]
 

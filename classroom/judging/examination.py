@@ -6,10 +6,13 @@ It has the student's cells run in the box, asks the box for the answer, and runs
 from __future__ import annotations
 
 import ast
+import itertools
 import json
 import os
+import re
 import resource
 import secrets
+import signal
 import socket
 import time
 from dataclasses import dataclass, field
@@ -18,9 +21,19 @@ from typing import Any, NoReturn
 from classroom.judging.sandbox import Limits
 from classroom.judging.trial_worker import Failure, checked, noted, plain
 
-__all__ = ["BUSY", "Result", "Stopped", "Submission", "examine", "forbids", "not_attempted"]
+__all__ = [
+    *("BUSY", "IDLE", "TOO_LONG", "TOO_MUCH", "Result", "Stopped", "Submission"),
+    *("calls_earlier", "examine", "forbids", "not_attempted", "why"),
+]
 
 BUSY = "It was stopped after {:.0f} s on a machine that is busy; try it again before you judge it."
+TOO_LONG = "It was stopped because it took too long: is there an endless loop?"
+IDLE = "It was stopped because it took too long: it waited for {:.0f} s and computed nothing."
+TOO_MUCH = (
+    "It was not run: the cells and answers before it took more than {:.0f} s of computing time."
+)
+DEFINITIONS = (ast.FunctionDef, ast.ClassDef, ast.AsyncFunctionDef)
+ANY_NAME = ("globals", "locals", "vars", "eval", "exec", "getattr", "__main__", "__dict__")
 Result = dict[str, Any]
 
 
@@ -217,6 +230,43 @@ def not_attempted(exercise: dict[str, Any]) -> Result:
     part = {"status": "not attempted", "points": 0, "message": message}
     parts = {key: part | {"max_points": n} for key, n in exercise["points"].items()}
     return part | {"parts": parts, "max_points": sum(exercise["points"].values())}
+
+
+def why(kind: str, reason: str, status: int | None, long: bool) -> str:
+    """Say in words how an examination was cut short; ``long``: its CPU time was used up."""
+    ended = os.WTERMSIG(status) if status is not None and os.WIFSIGNALED(status) else None
+    if kind == "overdue":
+        return reason
+    if ended == signal.SIGXCPU or (ended == signal.SIGKILL and long):
+        return TOO_LONG
+    if kind == "malformed":
+        return "Its process sent what no answer sends."
+    if kind in ("examiner", "unbridged"):
+        return "It could not be judged: what it returned has no way to the checks."
+    if status is None:
+        return "Its process was ended from within."
+    if ended is not None:
+        return f"Its process was ended by {signal.Signals(ended).name}."
+    return f"Its process ended by itself (exit code {os.waitstatus_to_exitcode(status)})."
+
+
+def calls_earlier(submission: Submission, name: str) -> bool:
+    """Whether earlier exercises could matter to this one: something in its reach names them.
+
+    Where nothing does, the model's earlier answers in place of the student's change nothing.
+    """
+    plan, exercises = submission.plan, submission.exercises
+    earlier = list(itertools.takewhile(lambda other: other != name, exercises))
+    models = [node for n in earlier for node in ast.parse(plain(exercises[n]["answer"])).body]
+    names = {*earlier, *(n.name for n in models if isinstance(n, DEFINITIONS)), *ANY_NAME}
+    others = [n for node in models if not isinstance(node, DEFINITIONS) for n in ast.walk(node)]
+    names |= {n.id for n in others if isinstance(n, ast.Name) and isinstance(n.ctx, ast.Store)}
+    names |= {n.asname or n.name for n in others if isinstance(n, ast.alias)}
+    reach = list(exercises[name]["checks"].values())
+    for cell in plan["cells"][: plan["ends"].get(name)]:
+        if cell["answer"] in (None, name) or name in cell["source"]:
+            reach.append(cell["source"])
+    return bool(names & set(re.findall(r"[^\W\d]\w*", "\n".join(reach))))
 
 
 def forbids(name: str) -> list[str]:

@@ -25,12 +25,17 @@ from typing import Any, NoReturn
 from classroom.judging.box import receive, send
 from classroom.judging.examination import (
     BUSY,
+    IDLE,
+    TOO_LONG,
+    TOO_MUCH,
     Result,
     Stopped,
     Submission,
+    calls_earlier,
     examine,
     forbids,
     not_attempted,
+    why,
 )
 from classroom.judging.processes import main_module, results_only
 from classroom.judging.sandbox import Box, Limits, cpu_of
@@ -39,11 +44,6 @@ from classroom.judging.trial_worker import checked, plain
 START = 300.0
 LIBRARIES = {"mpmath", "numpy", "pandas", "scipy", "sklearn", "sympy", "torch", "transformers"}
 MOST_BOXES, MOST_TRIES = 4, 4
-TOO_LONG = "It was stopped because it took too long: is there an endless loop?"
-IDLE = "It was stopped because it took too long: it waited for {:.0f} s and computed nothing."
-TOO_MUCH = (
-    "It was not run: the cells and answers before it took more than {:.0f} s of computing time."
-)
 
 
 def main() -> None:
@@ -184,7 +184,10 @@ class Session:
                 earlier_right = False  # not asked for, so not known
                 continue
             result = results[name]
-            if not earlier_right and result["status"] in ("wrong", "not attempted"):
+            status, others = result["status"], calls_earlier(self.submission, name)
+            lost = status in ("wrong", "not attempted") and not earlier_right
+            slow = status == "failed" and result["message"] == TOO_LONG
+            if others and (lost or slow):  # those it calls may be right and slow
                 followed = self._timed(name, follow=True)
                 if followed["status"] == "right" or followed["points"] > result["points"]:
                     again = {"seconds": result["seconds"] + followed["seconds"]}
@@ -345,7 +348,7 @@ class Session:
             return last
         kind = last.get("stopped", "ended")
         if reason is None:
-            reason = _why(kind, last.get("reason", ""), status, long)
+            reason = why(kind, last.get("reason", ""), status, long)
         if cell is not None:  # it happened while this cell ran: the next exercise does without it
             self.submission.fatal[cell] = reason
         raise Stopped(kind, reason, str(last.get("reason", "")))
@@ -380,24 +383,6 @@ class Session:
             box.close()
             self.close()
             return {"status": None, "trouble": "", "seconds": 0.0}
-
-
-def _why(kind: str, reason: str, status: int | None, long: bool) -> str:
-    """Say in words how an examination was cut short; ``long``: its CPU time was used up."""
-    ended = os.WTERMSIG(status) if status is not None and os.WIFSIGNALED(status) else None
-    if kind == "overdue":
-        return reason
-    if ended == signal.SIGXCPU or (ended == signal.SIGKILL and long):
-        return TOO_LONG
-    if kind == "malformed":
-        return "Its process sent what no answer sends."
-    if kind in ("examiner", "unbridged"):
-        return "It could not be judged: what it returned has no way to the checks."
-    if status is None:
-        return "Its process was ended from within."
-    if ended is not None:
-        return f"Its process was ended by {signal.Signals(ended).name}."
-    return f"Its process ended by itself (exit code {os.waitstatus_to_exitcode(status)})."
 
 
 def _keep_messages(new: Result, old: Result) -> None:

@@ -99,6 +99,8 @@ class Room:
                 break
             if time.monotonic() >= end:
                 _end_group(self.outer)
+                with contextlib.suppress(ProcessLookupError):
+                    os.kill(self.outer, signal.SIGKILL)  # it may have no group of its own yet
                 _, _, usage = os.wait4(self.outer, 0)
                 break
             time.sleep(0.005)

@@ -12,6 +12,7 @@ Outcome = dict[str, Any]
 SHOWN = 24  # numbers that a page shows of one value
 KEPT = 4000  # numbers that are compared
 LONGEST = 160
+USUAL = ("torch.float32", "torch.int64", "torch.bool", "float64", "int64", "bool")  # not said
 
 
 def of_error(error: BaseException) -> Outcome:
@@ -38,10 +39,12 @@ def _leaves(value: Any, path: str, found: list[dict[str, Any]]) -> None:
         numbers = plain.reshape(-1)[:KEPT].to(torch.float64).tolist()
         kind = f"tensor {tuple(plain.shape)} {str(plain.dtype).removeprefix('torch.')}"
         text = _array(plain.to(torch.float64).tolist(), plain.dtype == torch.bool)
+        text += "" if str(plain.dtype) in USUAL else f" {kind.split()[-1]}"
         found.append(_leaf(path, kind, numbers, text if plain.numel() <= SHOWN else ""))
     elif isinstance(value, np.ndarray) and value.dtype.kind in "biuf":
         numbers = value.ravel()[:KEPT].astype(float).tolist()
         text = _array(value.astype(float).tolist(), value.dtype.kind == "b")
+        text += "" if str(value.dtype) in USUAL else f" {value.dtype}"
         kind = f"array {value.shape} {value.dtype}"
         found.append(_leaf(path, kind, numbers, text if value.size <= SHOWN else ""))
     elif isinstance(value, bool) or value is None:

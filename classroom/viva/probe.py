@@ -28,7 +28,7 @@ def _viva_variants():
 
     def choose(number):
         signal.signal(signal.SIGVTALRM, stop)
-        signal.setitimer(signal.ITIMER_VIRTUAL, {seconds})
+        signal.setitimer(signal.ITIMER_VIRTUAL, {seconds}, 1)
         space = dict(base)
         exec(compile(texts[number], "<answer>", "exec"), space)
         return space[{name!r}]
@@ -79,8 +79,11 @@ def _measure(space: dict[str, Any], place: Path, name: str, task: Any, tell: Any
             outcome = outcome_of(answer, calls[index])
             if outcome["error"] != "CheckFailed":  # the bridge's own word, not Python's
                 tell(variant=number, call=index, outcome=outcome)
-        if number in task["check"]:
-            tell(variant=number, check=verdict(name, checks, space | {name: answer}))
+            if outcome["error"] == "TimeoutError":  # so would the next call, and the checks
+                break
+        else:
+            if number in task["check"]:
+                tell(variant=number, check=verdict(name, checks, space | {name: answer}))
 
 
 def outcome_of(answer: Any, call: dict[str, Any]) -> dict[str, Any]:

@@ -346,6 +346,8 @@ def _mended(
                 None,
                 "One change in one place makes every check pass. Which line, how does it have to "
                 "read, and why?",
+                shown=told.splitlines(),
+                shown_words="It is not right yet:",
                 answer=f"{said}. Another change may do, too: run it.",
                 runs=[("as handed in", told), (said, "every check passes")],
             )

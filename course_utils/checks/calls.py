@@ -92,26 +92,37 @@ class LibraryWatch:
         self.roots = (os.path.dirname(os.path.abspath(torch.__file__)), here)
         self.kernels = tuple(k for name in names for k in (name, *KERNELS.get(name, ())))
         self.copies = _codes(self.names) if names else {}
+        self.seen, self.codes = _known(self.names)
         self.modes = contextlib.ExitStack()
 
-    def note(self, name: str) -> None:
+    def note(self, function: Any) -> None:
         """Keep the name of a function or operation when it is forbidden; overloads count alike."""
-        base = name.split(".")[0]
-        if base in self.names or base.startswith(self.kernels):
-            self.hits.append(base)
+        name = self.seen.get(function)
+        if name is None:
+            base = str(getattr(function, "__name__", "")).split(".")[0]
+            forbidden = base in self.names or base.startswith(self.kernels)
+            name = self.seen[function] = base if forbidden else ""
+        if name:
+            self.hits.append(name)
 
-    def __call__(self, frame: FrameType, event: str, arg: Any) -> None:
+    def profile(self, frame: FrameType, event: str, arg: Any) -> None:
+        """Look at a call of the interpreter's; each code is looked at once."""
         if event == "c_call":
-            name = getattr(arg, "__name__", "")
-            if name in self.names:
+            if (name := getattr(arg, "__name__", "")) in self.names:
                 self.hits.append(name)
         elif event == "call":
             code = frame.f_code
-            name = code.co_qualname.split(".")[0]
-            if name in self.names and code.co_filename.startswith(self.roots):
-                self.hits.append(name)
-            elif self.copies and _key(code) in self.copies:
-                self.hits.append(self.copies[_key(code)])
+            known = self.codes.get(id(code))
+            if known is None:  # kept, so that no other code can get its number
+                known = self.codes[id(code)] = (code, self._forbidden(code))
+            if known[1]:
+                self.hits.append(known[1])
+
+    def _forbidden(self, code: CodeType) -> str:
+        name = code.co_qualname.split(".")[0]
+        if name in self.names and code.co_filename.startswith(self.roots):
+            return name
+        return self.copies.get(_key(code), "")
 
     def __enter__(self) -> LibraryWatch:
         if self.names:
@@ -119,7 +130,7 @@ class LibraryWatch:
             if any(hasattr(place, n) for place in (torch, F, torch.nn) for n in self.names):
                 self.modes.enter_context(_Functions(self))
                 self.modes.enter_context(_Operations(self))
-            sys.setprofile(self)
+            sys.setprofile(self.profile)
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -136,7 +147,7 @@ class _Functions(TorchFunctionMode):
         self.watch = watch
 
     def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
-        self.watch.note(str(getattr(func, "__name__", "")))
+        self.watch.note(func)
         return func(*args, **(kwargs or {}))
 
 
@@ -148,8 +159,14 @@ class _Operations(TorchDispatchMode):
         self.watch = watch
 
     def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
-        self.watch.note(str(getattr(func, "__name__", "")))
+        self.watch.note(func)
         return func(*args, **(kwargs or {}))
+
+
+@functools.cache
+def _known(names: frozenset[str]) -> tuple[dict[Any, str], dict[int, tuple[CodeType, str]]]:
+    """What has been looked at under these names: functions, and codes by their number."""
+    return {}, {}
 
 
 def _key(code: CodeType) -> tuple[Any, ...]:

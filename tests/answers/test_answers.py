@@ -4,10 +4,11 @@ import ast
 from pathlib import Path
 
 import pytest
+from record import verdicts
 
-from classroom.judging.trial import Task, judge
 from classroom.authoring.preprocessors import cleared
 from classroom.authoring.source import NotebookSource, notebook_names, read_source
+from classroom.judging.trial import Task
 
 HERE = Path(__file__).resolve().parent
 ROOT = HERE.parents[1]
@@ -23,24 +24,38 @@ def docstring_lines(path):
 
 
 @pytest.fixture(scope="session")
-def results():
-    """Judge all answers of a notebook at once, when the first of them is asked for."""
+def results(tmp_path_factory):
+    """All answers, model answers and stubs of a notebook, judged at once when one is asked for."""
     known = {}
 
-    def result(path):
-        notebook = path.parts[-3]
-        if path not in known:
+    def result(notebook):
+        if notebook not in known:
             tasks = [Task(p.parent.name, p) for p in ANSWERS if p.parts[-3] == notebook]
-            judged = judge(ROOT, notebook, tasks)
-            known.update({t.path: r for t, r in zip(tasks, judged, strict=True)})
-        return known[path]
+            tasks += made_tasks(notebook, tmp_path_factory.mktemp(notebook))
+            judged = verdicts(notebook, tasks)
+            known[notebook] = {
+                (t.exercise, t.path.stem): r for t, r in zip(tasks, judged, strict=True)
+            }
+        return known[notebook]
 
     return result
 
 
+def made_tasks(notebook, folder):
+    """The model answer of each exercise as ``model.py`` and its stub as ``stub.py``."""
+    source = read_source(ROOT, notebook)
+    stubs = NotebookSource(notebook, cleared(source.notebook)).exercises
+    for name, exercise in source.exercises.items():
+        (folder / name).mkdir()
+        for kind, text in (("model", exercise.answer), ("stub", stubs[name].answer)):
+            path = folder / name / f"{kind}.py"
+            path.write_text(text, "utf-8")
+            yield Task(name, path)
+
+
 @pytest.mark.parametrize("path", ANSWERS, ids=lambda p: "/".join(p.parts[-3:]))
 def test_answer(path, results):
-    result = results(path)
+    result = results(path.parts[-3])[path.parent.name, path.stem]
     if path.stem.startswith("right_"):
         assert result["status"] == "right", result["message"]
         assert result["points"] == result["max_points"]
@@ -64,17 +79,8 @@ def test_enough_answers(name):
 
 
 @pytest.mark.parametrize("name", NOTEBOOKS)
-def test_model_answers_and_stubs(name, tmp_path):
-    tasks, expected = [], []
-    source = read_source(ROOT, name)
-    stubs = NotebookSource(name, cleared(source.notebook)).exercises
-    for exercise in source.exercises.values():
-        model = tmp_path / f"model_{exercise.name}.py"
-        model.write_text(exercise.answer)
-        stub = tmp_path / f"stub_{exercise.name}.py"
-        stub.write_text(stubs[exercise.name].answer)
-        tasks += [Task(exercise.name, model), Task(exercise.name, stub)]
-        expected += ["right", "not attempted"]
-    judged = list(judge(ROOT, name, tasks))
-    assert [r["status"] for r in judged] == expected, [r["message"] for r in judged]
-    assert all(r["points"] == (r["max_points"] if s == "right" else 0) for r, s in zip(judged, expected, strict=True))
+@pytest.mark.parametrize(("kind", "status"), [("model", "right"), ("stub", "not attempted")])
+def test_model_answers_and_stubs(name, kind, status, results):
+    judged = [results(name)[exercise, kind] for exercise in read_source(ROOT, name).exercises]
+    assert {r["status"] for r in judged} == {status}, [r["message"] for r in judged]
+    assert all(r["points"] == (r["max_points"] if kind == "model" else 0) for r in judged)

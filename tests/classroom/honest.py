@@ -11,10 +11,11 @@ import sys
 import time
 from pathlib import Path
 
-sys.path[:0] = [str(Path(__file__).parent), str(Path(__file__).parent / "judging")]
-from test_judge import NAME, ROOT, SOURCE, honest_notebooks  # noqa: E402
+sys.path.insert(0, str(Path(__file__).parent))
+from course import NAME, ROOT
+from habits import SOURCE, honest_notebooks
 
-from classroom.judging.judge import Judge  # noqa: E402
+from classroom.judging.judge import Judge
 
 
 def main():

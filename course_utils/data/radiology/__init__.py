@@ -20,6 +20,7 @@ from course_utils.data.radiology.films import (
     report_scores,
     token_patch_masks,
 )
+from course_utils.data.radiology.real_film import read_film
 
 __all__ = [
     "BOS_ID",
@@ -38,6 +39,7 @@ __all__ = [
     "encode_report",
     "make_chest_films",
     "parse_report",
+    "read_film",
     "report_scores",
     "token_patch_masks",
 ]

@@ -13,6 +13,8 @@ def shell(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     monkeypatch.syspath_prepend(str(tmp_path))
     monkeypatch.setattr("torch.compile", None)  # the shell sets it; this gives it back
+    monkeypatch.setattr("sys.breakpointhook", None)
+    monkeypatch.setattr("bdb.Bdb.set_trace", None)
     for name in ("get_ipython", "display", "input"):
         monkeypatch.setattr(f"builtins.{name}", None, raising=False)
     return Shell(types.ModuleType("__main__"))
@@ -38,6 +40,8 @@ HABITS = {
     "displayed import": "from IPython.display import display, HTML, clear_output\nclear_output()\n"
     "display(HTML('<b>x</b>'))\nanswer = 1",
     "input": "input('press enter')\nanswer = 1",
+    "breakpoint": "import pdb\nbreakpoint()\npdb.Pdb().set_trace()\nanswer = 1",
+    "lines of Windows": "def f():\r\n    return 1\r\nanswer = f()\r\n",
     "future": "from __future__ import annotations\ndef f(x: nothing_such): pass\nanswer = 1",
     "compiled": "import torch\n@torch.compile(mode='max-autotune')\ndef f(x): return x + 1\n"
     "answer = int(torch.compile(f)(torch.zeros(1)))",

@@ -71,3 +71,6 @@ def test_outcomes():
     nan = of_value(torch.tensor(float("nan")))
     assert same(nan, nan)
     assert differ(nan, of_value(torch.tensor(1.0)))
+    double = of_value((torch.ones(2, 2, dtype=torch.float64), 3))
+    assert differ(one, double)
+    assert "float64" in label(double, one)[1]
