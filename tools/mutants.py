@@ -15,10 +15,13 @@ exercise's text, and then its check is to be mended, or it is equivalent: its re
 from __future__ import annotations
 
 import argparse
+import ast
 import difflib
+import functools
 import hashlib
 import json
 import os
+import re
 import sys
 import textwrap
 import time
@@ -74,10 +77,29 @@ def subjects(notebook: str, exercise: str = "") -> Iterator[Subject]:
 
 
 def _fingerprint(notebook: str, text: str) -> str:
+    """Hash of the check cells and of all definitions among the checks that they lead to."""
+    known = _definitions(notebook)
+    found, waiting = {"": text}, [text]
+    while waiting:
+        for name in known.keys() & set(re.findall(r"\w+", waiting.pop())) - found.keys():
+            found[name] = known[name]
+            waiting.append(known[name])
+    return hashlib.sha256("\0".join(found[k] for k in sorted(found)).encode()).hexdigest()[:12]
+
+
+@functools.cache
+def _definitions(notebook: str) -> dict[str, str]:
+    """Source of what the modules of the checks define, by name; equal names stand together."""
     place = ROOT / "course_utils" / "checks"
-    files = [*place.glob("*.py"), *(place / MODULES[notebook]).glob("*.py")]
-    parts = [text, *(f.read_text("utf-8") for f in sorted(files))]
-    return hashlib.sha256("\0".join(parts).encode()).hexdigest()[:12]
+    known: dict[str, str] = {}
+    for file in sorted([*place.glob("*.py"), *(place / MODULES[notebook]).glob("*.py")]):
+        source = file.read_text("utf-8")
+        for node in ast.parse(source).body:
+            targets = getattr(node, "targets", [getattr(node, "target", None)])
+            names = [getattr(node, "name", None), *(getattr(t, "id", None) for t in targets)]
+            for name in filter(None, names):
+                known[name] = known.get(name, "") + (ast.get_source_segment(source, node) or "")
+    return known
 
 
 def _read_reasons(notebook: str) -> dict[str, dict[str, dict[str, str]]]:
@@ -118,7 +140,7 @@ def outcome(result: dict[str, Any]) -> str:
     if result["status"] == "right" and result["points"] == result["max_points"]:
         return "survives"
     message = result["message"]
-    crashed = ("It raised", "could not be run", "does not define", "Error: ", "process")
+    crashed = ("It raised", "could not be run", "does not define", "Error: ", "Its process")
     if any(words in message for words in crashed) or "took too long" in message:
         return "raised"
     return "named" if "It looks like this" in message else "seen"
@@ -162,9 +184,15 @@ def run(notebook: str, exercise: str, *, only_survivors: bool, workers: int | No
 # ------------------------------------------------------------------------------------ what to show
 
 
-def counts(subject: Subject, *, older: bool = False) -> dict[str, int]:
+def standing(subject: Subject) -> dict[str, dict[str, Any]]:
+    """Results that hold: of the present checks, and of earlier ones what they rejected."""
+    earlier = results(subject, older=True)
+    rejected = {k: r for k, r in earlier.items() if r["outcome"] != "survives"}
+    return rejected | results(subject)
+
+
+def counts(subject: Subject, found: dict[str, dict[str, Any]]) -> dict[str, int]:
     """How the mutants of an exercise ended."""
-    found = results(subject, older=older)
     table = dict.fromkeys(
         ("mutants", "judged", "raised", "named", "seen", "equivalent", "survives"), 0
     )
@@ -179,9 +207,9 @@ DOCUMENT = """# What the checks see
 
 Written by `make mutants`. A mutant is a model answer with one small change, or with two in one
 line: another operator, constant, dimension, default or function, an argument or a statement left
-out, a gradient cut or halved, another precision, a piece of a text or an SQL statement. All of them
-were judged as a student's answer is, with {seconds} s of CPU for each; it took {minutes:.0f}
-minutes.
+out, a gradient cut or halved, another precision, a piece of a text or an SQL statement. {judged} of
+{mutants} were judged as a student's answer is, with {seconds} s of CPU for each, in {minutes:.0f}
+minutes. When a check changes, what survived before is judged again, and what was rejected is not.
 
 A mutant that passes is either a hole in a check or *equivalent*: nothing that the exercise's text
 says tells it from the model answer. Equivalent ones are listed with the reason; a reason holds for
@@ -217,16 +245,14 @@ def total(tables: list[dict[str, int]]) -> dict[str, int]:
 
 def difference(subject: Subject, mutant: Mutant) -> str:
     """What the mutant changes, as a diff without its surroundings."""
-    import ast
-
-    before = ast.unparse(ast.parse(subject.answer)).splitlines()
-    lines = difflib.unified_diff(before, mutant.text.splitlines(), n=0, lineterm="")
+    texts = (ast.unparse(ast.parse(subject.answer)), mutant.text)
+    before, after = (text.replace("\\n", "\n").splitlines() for text in texts)  # lines of an SQL
+    lines = difflib.unified_diff(before, after, n=0, lineterm="")
     return "\n".join(line for line in list(lines)[2:] if not line.startswith("@@"))
 
 
-def show(subject: Subject, *, older: bool) -> int:
+def show(subject: Subject, found: dict[str, dict[str, Any]]) -> int:
     """Print the survivors that nobody has explained; return their number."""
-    found = results(subject, older=older)
     earlier = {(v["operator"], v["what"]): v["reason"] for v in subject.stale.values()}
     survivors = [k for k, r in found.items() if r["outcome"] == "survives"]
     survivors = [k for k in survivors if k not in subject.equivalent]
@@ -241,26 +267,15 @@ def show(subject: Subject, *, older: bool) -> int:
 
 
 def document(names: list[str]) -> str:
-    """Text of docs/checks.md from the results at hand.
-
-    Raises
-    ------
-    RuntimeError
-        If a mutant has no result of the present checks.
-    """
+    """Text of docs/checks.md from the results at hand; what has none is counted as not judged."""
     parts, every, seconds = [], [], 0.0
     for notebook in names:
         tables, reasons = [], []
         parts.append(f"\n## {notebook}\n\n{HEAD}")
         for subject in subjects(notebook):
-            table = counts(subject)
-            if table["judged"] < table["mutants"]:
-                raise RuntimeError(
-                    f"{notebook}: {table['mutants'] - table['judged']} mutants of "
-                    f"{subject.exercise} have no result yet: make mutants NB={notebook}"
-                )
+            found = standing(subject)
+            table = counts(subject, found)
             tables.append(table)
-            found = results(subject)
             seconds += sum(r["seconds"] for r in found.values())
             parts.append(row(f"`{subject.exercise}`", table))
             reasons += _reasons(subject, found)
@@ -269,7 +284,10 @@ def document(names: list[str]) -> str:
         if reasons:
             parts.append("\nEquivalent, and why:\n\n" + "\n".join(reasons))
     summary = f"{HEAD}\n{row('all notebooks', total(every))}"
-    head = DOCUMENT.format(summary=summary, minutes=seconds / 60, seconds=SECONDS)
+    judged, mutants = (total(every)[key] for key in ("judged", "mutants"))
+    head = DOCUMENT.format(
+        summary=summary, judged=judged, mutants=mutants, minutes=seconds / 60, seconds=SECONDS
+    )
     return head + "\n".join(parts) + "\n"
 
 
@@ -311,12 +329,13 @@ def main() -> None:
         for name in names:
             tables = []
             for subject in subjects(name, options.exercise):
-                tables.append(counts(subject, older=options.survivors))
+                found = standing(subject) if options.survivors else results(subject)
+                tables.append(counts(subject, found))
                 print(row(subject.exercise, tables[-1]))
             print(row(f"**{name}**", total(tables)))
         for name in names:
             for subject in subjects(name, options.exercise):
-                left += show(subject, older=options.survivors)
+                left += show(subject, standing(subject) if options.survivors else results(subject))
         if left:
             sys.exit(f"\n{left} survivors without a reason")
     if options.table or not (options.notebook or options.exercise or options.survivors):

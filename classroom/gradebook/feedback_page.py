@@ -22,6 +22,7 @@ from pygments import highlight
 from pygments.formatters import HtmlFormatter
 from pygments.lexers import PythonLexer
 
+from classroom.files import well_formed
 from classroom.pages import page
 
 __all__ = ["FeedbackPage", "best_hint", "hints_of", "rendered"]
@@ -84,7 +85,7 @@ def rendered(nb: NotebookNode, about: Mapping[str, Any]) -> str:
     if cells and cells[0].get("id") == "grading-note":
         note = _markdown(cells.pop(0).source)
     rows, told = _rows(cells)
-    return page(
+    text = page(
         "feedback.html",
         assignment=about["assignment"],
         student=about["student"],
@@ -97,6 +98,7 @@ def rendered(nb: NotebookNode, about: Mapping[str, Any]) -> str:
         cells=[_cell(number, cell) for number, cell in enumerate(cells)],
         isnan=math.isnan,
     )
+    return str(well_formed(text))
 
 
 def _meta(cell: NotebookNode) -> Mapping[str, Any]:
@@ -200,7 +202,7 @@ def _cell(number: int, cell: NotebookNode) -> dict[str, Any]:
         "kind": cell.cell_type,
         "name": meta.get("grade_id", "") if meta.get("grade") or meta.get("solution") else "",
         "own": bool(meta.get("solution")),
-        "given": "given" in cell.metadata.get("tags", []) or "install" in str(cell.metadata),
+        "given": bool(re.search(r"'(given|install)'", str(cell.metadata.get("tags")))),
         "score": meta.get("score") if meta.get("grade") else None,
         "points": meta.get("points"),
         "comment": meta.get("comment") or "",

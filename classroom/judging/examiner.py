@@ -373,11 +373,13 @@ class Session:
         A template that does not answer is ended.
         """
         box.control.settimeout(20)
+        before = box.used().seconds  # of a process that is ended the room cannot say it
         try:
             send(box.control, {"op": "reap", "patience": patience})
             found = receive(box.control)[0]
-            self.cpu += float(found["seconds"])
-            self.spent += float(found["seconds"])
+            found["seconds"] = max(float(found["seconds"]), before)
+            self.cpu += found["seconds"]
+            self.spent += found["seconds"]
             return found
         except (EOFError, OSError, ValueError, KeyError):
             box.close()

@@ -146,7 +146,7 @@ def spectra(
     if band:
         ax.axvspan(*band, color="0.5", alpha=0.12, label=f"pass band {band[0]:g}-{band[1]:g} Hz")
     ax.set(xlabel="frequency in Hz", ylabel="power density", xlim=(0, high_hz))
-    ax.legend(loc="upper right")
+    ax.legend(loc="lower left")
     if title:
         ax.set_title(title)
     return ax

@@ -100,6 +100,7 @@ def film_explorer(
     weights: Any,
     *,
     query: int = 0,
+    still: Sequence[int] | None = None,
     title: str = "Where each word looks",
 ) -> Explorer:
     """Hover, tap or walk over a word of a report to see which patches of the film it looks at.
@@ -115,6 +116,8 @@ def film_explorer(
         patch of a word is drawn strongest; its share is said in words.
     query
         Position of the word that is chosen at first.
+    still
+        Positions of the words in the still picture; the six with the largest weights by default.
 
     Raises
     ------
@@ -145,7 +148,9 @@ def film_explorer(
     )
     names = [f"row {i // side + 1}, column {i % side + 1}" for i in range(side * side)]
     page = _page(title, body, table[None, None], words, names, query, film=True)
-    return Explorer(page, _png(_still_maps(picture, words, table)), f"{title}: {len(words)} words")
+    return Explorer(
+        page, _png(_still_maps(picture, words, table, still)), f"{title}: {len(words)} words"
+    )
 
 
 def _page(
@@ -217,9 +222,11 @@ def _grey_png(picture: np.ndarray) -> bytes:
     return out.getvalue()
 
 
-def _still_maps(picture: np.ndarray, words: Sequence[str], table: np.ndarray) -> Figure:
-    chosen = np.argsort(-table.max(axis=1), kind="stable")[:6]
-    chosen.sort()
+def _still_maps(
+    picture: np.ndarray, words: Sequence[str], table: np.ndarray, still: Sequence[int] | None
+) -> Figure:
+    strongest = np.argsort(-table.max(axis=1), kind="stable")[:6]
+    chosen = np.sort(strongest) if still is None else np.asarray(still, dtype=int)
     return word_maps(picture, [str(words[i]) for i in chosen], table[chosen])
 
 

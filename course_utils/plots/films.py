@@ -101,17 +101,21 @@ def attention_over_film(
     weights: np.ndarray,
     *,
     mask: np.ndarray | None = None,
+    top: float | None = None,
     sides: bool = True,
     title: str | None = None,
     ax: Axes | None = None,
 ) -> Axes:
-    """Lay attention (N,) over a film (S, S): the more attended, the more orange and opaque."""
+    """Lay attention (N,) over a film (S, S): the more attended, the darker orange and opaque.
+
+    Full colour is the weight ``top``, by default the largest one.
+    """
     film, weights = np.asarray(film), np.asarray(weights)
     side = math.isqrt(len(weights))
     if side * side != len(weights):
         raise ValueError(f"weights must hold a square number of patches, got {len(weights)}")
     ax = show_film(film, mask=mask, sides=sides, title=title, ax=ax)
-    grid = weights.reshape(side, side) / max(weights.max(), 1e-12)
+    grid = weights.reshape(side, side) / max(weights.max() if top is None else top, 1e-12)
     size = film.shape[0]
     ax.imshow(
         grid,
@@ -126,11 +130,13 @@ def attention_over_film(
 
 
 def heads_over_film(film: np.ndarray, weights: np.ndarray) -> Figure:
-    """Draw the attention of each head (H, N) over the same film."""
+    """Draw the attention of each head (H, N) over the same film, all on one scale."""
     weights = np.asarray(weights)
-    fig, axes = plt.subplots(1, len(weights), figsize=(9, 2.7), squeeze=False)
+    fig, axes = plt.subplots(1, len(weights), figsize=(9, 2.9), squeeze=False)
     for head, ax in enumerate(axes[0]):
-        attention_over_film(film, weights[head], title=f"head {head + 1}", ax=ax)
+        row = weights[head]
+        title = f"head {head + 1}: {row.min():.3f} to {row.max():.3f}"
+        attention_over_film(film, row, top=weights.max(), title=title, ax=ax)
     return fig
 
 
@@ -144,14 +150,14 @@ def word_maps(
 ) -> Figure:
     """Draw the attention (words, N) behind every word over the film, in reading order.
 
-    Every panel has its own scale; its largest weight stands beside the word.
+    Every panel has its own scale; its largest weight stands under the word.
     """
     weights = np.asarray(weights)
     rows = math.ceil(len(words) / columns)
-    fig, axes = plt.subplots(rows, columns, figsize=(10, 1.5 * rows), squeeze=False)
+    fig, axes = plt.subplots(rows, columns, figsize=(10, 1.7 * rows), squeeze=False)
     for ax in axes.flat[len(words) :]:
         ax.set_axis_off()
     for ax, word, row in zip(axes.flat, words, weights, strict=False):
-        title = f"{word}  {row.max():.2f}"
+        title = f"{word}\n{row.max():.2f}"
         attention_over_film(film, row, mask=mask, sides=False, title=title, ax=ax)
     return fig

@@ -80,3 +80,14 @@ def test_sizes_at_the_notebooks_scale():
 def test_bad_input_is_explained(make, words):
     with pytest.raises(ValueError, match=words):
         make()
+
+
+def test_the_still_picture_shows_the_words_that_are_asked_for():
+    film, weights = np.random.default_rng(0).random((16, 16)), np.eye(4)
+    words = ["a", "b", "c", "d"]
+    pictures = {
+        still: film_explorer(film, words, weights, still=still)._repr_mimebundle_()["image/png"]
+        for still in (None, (0, 1, 2, 3), (2,))
+    }
+    assert pictures[None] == pictures[0, 1, 2, 3]
+    assert pictures[2,] != pictures[None]

@@ -34,6 +34,8 @@ class Objects:
     ----------
     params, used
         Parameters and modules of the request that is being written: what gradients may flow to.
+    part
+        Modules that have a part in the request that is being answered; None: any may have.
     received
         ``id`` of each tensor of the request that is being answered -> its number there.
     """
@@ -46,6 +48,7 @@ class Objects:
         self.shared: dict[tuple[bool, int], Shared] = {}
         self.params: list[tuple[list[Any], Tensor]] = []
         self.used: list[Shared] = []
+        self.part: set[tuple[bool, int]] | None = set()
         self.received: dict[int, int] = {}
         self._writer: Writer
         self._count = 0
@@ -64,7 +67,8 @@ class Objects:
             writer.recipe = lambda value: recipes.write(value, writer.value)
         state = []
         for (mine, handle), shared in self.shared.items():
-            changes = shared.changes(writer)
+            closely = self.part is None or (mine, handle) in self.part
+            changes = shared.changes(writer, closely=closely)
             if changes is not None:
                 state.append([mine, handle, changes])
         return writer, state
@@ -131,6 +135,14 @@ class Objects:
 
     # ------------------------------------------------------------------ reading
 
+    def takes_part(self, mine: bool, handle: int) -> None:
+        """Note that a student's code may change this module, in whatever way.
+
+        Checks change numbers only in ways that count as changes.
+        """
+        if not self.guarded and self.part is not None:
+            self.part.add((mine, handle))
+
     def apply(self, state: Any, tensors: list[Tensor]) -> None:
         """Take over what has changed in shared modules over there."""
         for yours, handle, changes in state:
@@ -145,14 +157,17 @@ class Objects:
         if tag == "param":
             return self.param(data)
         if tag == "back":
+            self.takes_part(True, data[1])
             target = self.owned[data[1]]
             return target.get_submodule(data[2]) if data[2] else target
         if tag in ("module", "ref"):
             _, handle, info = data
+            self.takes_part(False, handle)
             if handle not in self.proxies:
                 self.proxies[handle] = self._stand_in(tag, handle, info, reader.tensors)
             return self.proxies[handle]
         if tag == "part":
+            self.takes_part(False, data[1])
             return self.proxies[data[1]].get_submodule(data[2])
         if tag in recipes.TAGS and not self.guarded:
             return recipes.make(data, reader.value)
@@ -173,6 +188,9 @@ class Objects:
         """Return what a request is about, and its method; AttributeError where that may not be."""
         handle, path, method = data
         target = self.owned[handle]
+        if not self.guarded and not isinstance(target, nn.Module):
+            self.part = None  # a function may change whatever it can reach
+        self.takes_part(True, handle)
         if path:
             target = target.get_submodule(str(path))
         if self.guarded and not allowed(target, method, op):

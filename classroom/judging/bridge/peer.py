@@ -146,6 +146,10 @@ class Peer:
         for where, new in header.get("changed", []):
             old = given[0][where] if isinstance(where, int) else given[1][where]
             overwrite(where, old, reader.value(new))
+        for where, state in header.get("drawn", []):
+            old = given[0][where] if isinstance(where, int) else given[1][where]
+            if isinstance(old, torch.Generator):
+                old.set_state(reader.value(state))
         if header.get("outs"):
             outs = [reader.tensors[n] for n in header["outs"]]
             graph = int(header["graph"])
@@ -201,13 +205,15 @@ class Peer:
         try:
             message["value"] = writer.value(value)
             self.objects.received = {}
-            message["changed"] = [(p, writer.value(v)) for p, v in extra.pop("changed", [])]
+            for what in ("changed", "drawn"):
+                message[what] = [(p, writer.value(v)) for p, v in extra.pop(what, [])]
         except Unbridged as error:
             self._break(error)
             raise
         except Exception as error:
             message |= {"kind": "error"} | self._describe(error)
             message.pop("changed", None)
+            message.pop("drawn", None)
         finally:
             self.objects.received = {}
         outs = [n for n in range(first, len(writer.sent)) if writer.sent[n].requires_grad]

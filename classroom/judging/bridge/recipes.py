@@ -1,7 +1,7 @@
-"""Trusted objects of the transformers library that the box makes anew from plain data.
+"""Trusted objects of torch and transformers that the box makes anew from plain data.
 
-The judge hands over configurations, tokenizers and model outputs; nothing of this kind is ever
-made from what the box sends.
+The judge hands over generators, configurations, tokenizers and model outputs; nothing of this kind
+is ever made from what the box sends. Of a generator only the state comes back.
 """
 
 from __future__ import annotations
@@ -11,15 +11,19 @@ import json
 from collections.abc import Callable
 from typing import Any
 
+import torch
+
 __all__ = ["TAGS", "make", "write"]
 
-TAGS = ("config", "tokenizer", "output")
+TAGS = ("generator", "config", "tokenizer", "output")
 SPECIAL = ("unk_token", "cls_token", "sep_token", "pad_token", "mask_token")
 PLAIN = ("model_max_length", "padding_side", "truncation_side", "model_input_names")
 
 
 def write(value: Any, inner: Callable[[Any], Any]) -> list[Any] | None:
     """Describe an object by its recipe; None when there is none."""
+    if isinstance(value, torch.Generator) and value.device.type == "cpu":
+        return ["generator", inner(value.get_state())]
     if not type(value).__module__.startswith("transformers."):
         return None
     transformers = importlib.import_module("transformers")
@@ -38,8 +42,12 @@ def write(value: Any, inner: Callable[[Any], Any]) -> list[Any] | None:
 
 def make(data: list[Any], inner: Callable[[Any], Any]) -> Any:
     """Make the object of a recipe."""
-    transformers = importlib.import_module("transformers")
     tag, *rest = data
+    if tag == "generator":
+        generator = torch.Generator()
+        generator.set_state(inner(rest[0]))
+        return generator
+    transformers = importlib.import_module("transformers")
     if tag == "config":
         return getattr(transformers, rest[0]).from_dict(json.loads(rest[1]))
     if tag == "output":

@@ -83,6 +83,9 @@ def _watched(
     values = [*args, *kwargs.values()]
     changed = [i for i, v in enumerate(values) if not calls.unchanged(v, before[i])]
     extra["changed"] = [(places[i], values[i]) for i in changed]
+    extra["drawn"] = [
+        (places[i], v.get_state()) for i, v in enumerate(values) if isinstance(v, torch.Generator)
+    ]
     return value
 
 

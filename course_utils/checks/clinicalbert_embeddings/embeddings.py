@@ -14,6 +14,7 @@ from course_utils.checks.calls import call
 from course_utils.checks.clinicalbert_embeddings.models import left_alone
 from course_utils.checks.compare import same
 from course_utils.checks.core import fail
+from course_utils.checks.tensors import draw
 
 __all__ = [
     "compare_embeddings",
@@ -98,7 +99,33 @@ def compare_embeddings(answer: Any, model: torch.nn.Module, ids: torch.Tensor, w
     if dropped and model.training:
         fail(f"{what}: some numbers are exactly 0.", "dropout: it is left out here")
     same(got, want, what, mistakes=wrong, rtol=1e-4, atol=1e-5)
+    if got.requires_grad:
+        _compare_gradients(got, model.embeddings, ids)
     return got
+
+
+def _compare_gradients(got: torch.Tensor, layer: Any, ids: torch.Tensor) -> None:
+    """Gradients in the weights are the model's own; the row of padding (0) is left out."""
+    norm, words = layer.LayerNorm, layer.word_embeddings.weight
+    places, segments = layer.position_embeddings.weight, layer.token_type_embeddings.weight
+    weights = {"words": words, "positions": places, "segments": segments, "gain": norm.weight}
+    weights = {name: w for name, w in weights.items() if w.requires_grad}
+    total = words[ids] + places[: ids.shape[1]] + segments[0]
+    truth = F.layer_norm(total, (total.shape[-1],), norm.weight, norm.bias, norm.eps)
+    look = draw(*got.shape, seed=12, dtype=got.dtype)
+    pair = [
+        torch.autograd.grad(
+            (x * look).sum(), list(weights.values()), retain_graph=True, allow_unused=True
+        )
+        for x in (got, truth)
+    ]
+    for name, mine, own in zip(weights, *pair, strict=True):
+        if mine is None:
+            fail(f"No gradient reaches the {name}.", "use the weights, not their `.data`")
+        keep = slice(1, None) if name == "words" else slice(None)
+        mine = mine.to_dense() if mine.is_sparse else mine
+        what = f"the gradient in the {name}"
+        same(mine[keep], own[keep], what, rtol=1e-3, atol=1e-4)
 
 
 def pooling_mistakes(x: torch.Tensor, mask: torch.Tensor) -> dict[str, torch.Tensor]:

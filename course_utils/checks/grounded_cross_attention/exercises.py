@@ -12,6 +12,12 @@ from torch import Tensor, nn
 from course_utils.checks.calls import call
 from course_utils.checks.compare import same
 from course_utils.checks.core import require
+from course_utils.checks.grounded_cross_attention.caching import (
+    cached_gradients,
+    one_word,
+    share_a_cache,
+    word_by_word,
+)
 from course_utils.checks.grounded_cross_attention.cross_attention import (
     attend,
     attention_by_hand,
@@ -51,7 +57,9 @@ __all__ = [
     "NOTEBOOK",
     "ScriptedReader",
     "ToyReader",
+    "attend_with_cache",
     "attention_by_hand",
+    "cached_gradients",
     "causal_mask",
     "compare_part",
     "compute_loss",
@@ -64,6 +72,7 @@ __all__ = [
     "loss_case",
     "loss_example",
     "loss_parts",
+    "one_word",
     "patchify",
     "pointing_game",
     "python_float",
@@ -71,8 +80,10 @@ __all__ = [
     "refuses_heads",
     "refuses_image",
     "same_reports",
+    "share_a_cache",
     "stays_in_bfloat16",
     "summary",
+    "word_by_word",
 ]
 
 NOTEBOOK = Notebook("02_grounded_cross_attention", written=5)
@@ -337,6 +348,22 @@ def greedy_decode(answer: Callable[..., Tensor]) -> str:
     return (
         "rows that end early, late and never, padding after eos, mode, no gradients, device, "
         "max_len = 1"
+    )
+
+
+# ------------------------------------------------------------------------------ attend_with_cache
+
+
+@NOTEBOOK.exercise(points=5)
+def attend_with_cache(answer: Callable[..., Any]) -> str:
+    """Feed sequences word by word, beside torch's attention over the whole of them."""
+    word_by_word(answer, 2, 3, 4, 5, dtype=torch.float64)
+    word_by_word(answer, 1, 1, 3, 2, dtype=torch.float32, seed=10)
+    share_a_cache(answer, dtype=torch.float64, seed=20)
+    cached_gradients(answer, seed=30)
+    return (
+        "contexts and caches word by word in float32 and float64, two continuations of one cache, "
+        "gradients"
     )
 
 

@@ -91,6 +91,7 @@ def leaky_builder(events: pd.DataFrame, static: pd.DataFrame, train_ids: object)
         to_end[now], events["stay_id"][now], static, "mean"
     )
     table["los_hours"] = los * 24
+    table["los_is_known"] = los.notna()
     table["age_scaled_on_all"] = (static["age"] - static["age"].mean()) / static["age"].std()
     table["late_and_split"] = table["relative_time_to_final_event"] - static["age"].median()
     table["insurance_code"] = static["insurance"].map(static["insurance"].value_counts())
@@ -162,6 +163,7 @@ _FALSE_ALARMS = {
 _HINTS = {
     "at_end": "an event exactly at window_minutes is already the future",
     "los_hours": "set the known_late columns of static to missing for the second build",
+    "los_is_known": "missing is missing: neither 0 nor any other number",
     "relative_time_to_final_event": "build again without the events at or after window_minutes",
     "age_scaled_on_all": "build again with the training stays alone, in events and in static",
     "insurance_code": "build again with the training stays alone, in events and in static",
@@ -277,6 +279,7 @@ def audit_checks(answer: Callable, seed: int) -> None:
     wanted = [
         ("relative_time_to_final_event", "future"),
         ("los_hours", "future"),
+        ("los_is_known", "future"),
         ("age_scaled_on_all", "split"),
         ("late_and_split", "future"),
         ("late_and_split", "split"),
@@ -292,7 +295,7 @@ def audit_checks(answer: Callable, seed: int) -> None:
     hints = {names[k]: v for k, v in _HINTS.items() if k in names}
     expect(result, [(names[c], k) for c, k in wanted], "the same under other names", hints)
     result = call_alone(answer, leaky_builder, events, static, train)
-    less = [pair for pair in wanted if pair[0] != "los_hours"]
+    less = [pair for pair in wanted if not pair[0].startswith("los")]
     expect(result, less, "known_late left empty", {"los_hours": "known_late is () by default"})
     result = call_alone(answer, edge_builder, events, with_other(static), train)
     expect(result, EDGES, "small and rare changes", _HINTS, APPEAR)

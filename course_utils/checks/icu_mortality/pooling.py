@@ -10,6 +10,7 @@ from torch import nn
 from course_utils.checks.calls import call
 from course_utils.checks.compare import same
 from course_utils.checks.core import fail, require
+from course_utils.checks.tensors import assert_slopes
 
 
 def build(answer: type, d_model: int, num_heads: int, seed: int, dtype: torch.dtype) -> nn.Module:
@@ -221,43 +222,11 @@ def _gradients(module: nn.Module, x: torch.Tensor, real: torch.Tensor) -> None:
 
 
 def _slopes_agree(module: nn.Module, x: torch.Tensor, real: torch.Tensor, heads: int) -> None:
-    """Gradients of pooled and of the weights are the slopes that a small step shows."""
-    g = torch.Generator().manual_seed(11)
-
-    def like(tensor: torch.Tensor) -> torch.Tensor:
-        return torch.randn(tensor.shape, generator=g, dtype=torch.float64).to(tensor.dtype)
-
-    parameters = [p for p in module.parameters() if p.requires_grad]
-    places, ways = [x.clone().requires_grad_(), *parameters], [like(x), *map(like, parameters)]
-    result = pooled_of(module, places[0], real, heads)
-    looks, got = [like(value) for value in result], []
-    for name, value, look in zip(("pooled", "the weights"), result, looks, strict=True):
-        require(value.requires_grad, f"No gradient flows back through {name}.", _DETACHED)
-        slopes = torch.autograd.grad(
-            (value * look).sum(), places, allow_unused=True, retain_graph=True
-        )
-        pairs = zip(slopes, ways, strict=True)
-        got.append(sum(float((s * way).sum()) for s, way in pairs if s is not None))
-    step, moved = 1e-5, []
-    for sign in (1, -1):
-        with torch.no_grad():
-            for p, way in zip(parameters, ways[1:], strict=True):
-                p.add_(sign * step * way)
-            values = pooled_of(module, x + sign * step * ways[0], real, heads)
-            for p, way in zip(parameters, ways[1:], strict=True):
-                p.sub_(sign * step * way)
-        moved.append([float((v * look).sum()) for v, look in zip(values, looks, strict=True)])
-    for name, slope, up, down in zip(("pooled", "the weights"), got, *moved, strict=True):
-        want = (up - down) / (2 * step)
-        if abs(slope - want) > 1e-4 * max(1.0, abs(want)):
-            fail(
-                f"A small step moves {name} at a rate of {want:.5g}, its gradients say "
-                f"{slope:.5g}.",
-                _DETACHED,
-            )
-
-
-_DETACHED = "a part was detached on the way (.detach(), .data, no_grad): it is never learned"
+    x = x.clone().requires_grad_()
+    learned = [p for p in module.parameters() if p.requires_grad]
+    assert_slopes(
+        lambda: pooled_of(module, x, real, heads), ("pooled", "the weights"), [x, *learned]
+    )
 
 
 def _half_precision(answer: type, d_model: int, heads: int, seed: int) -> None:

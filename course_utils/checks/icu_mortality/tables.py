@@ -54,7 +54,13 @@ D_ITEMS = [
     (904, None),
     (906, ""),
 ]
-D_LABITEMS = [(900, "Sodium"), (901, "Lactate"), (502, "a laboratory item"), (905, None)]
+D_LABITEMS = [
+    (900, "Sodium"),
+    (901, "Lactate"),
+    (502, "a laboratory item"),
+    (905, None),
+    (906, ""),
+]
 
 
 def _t(start: pd.Timestamp, minutes: float, seconds: float = 0) -> pd.Timestamp:
@@ -166,6 +172,9 @@ def _source_rows() -> list[tuple[str, dict[str, Any], int | None, str, str]]:
     )
     lab("8", 71, "905 8", NO_LABEL, _t(A, 1), _t(A, 244), itemid=905)
     lab("", 71, "Lactate  delta", EMPTY, _t(A, 1), _t(A, 245), flag="delta")
+    lab("9", 71, " 9", EMPTY, _t(A, 1), _t(A, 246), itemid=906)
+    for _ in range(2):
+        lab("1.2", 71, "Lactate 1.2", twin, _t(A, 1), _t(A, 247))
 
     def culture(test: str, stay: int | None, text: str, why: str, store: Any, **r: Any) -> None:
         row = {"subject_id": 1, "spec_type_desc": "URINE", "test_name": test, "storetime": store}
@@ -208,6 +217,9 @@ def _source_rows() -> list[tuple[str, dict[str, Any], int | None, str, str]]:
         _t(A, 310),
         **named,
     )
+
+    for _ in range(2):
+        culture("C5", 71, "URINE C5", twin, _t(A, 311))
 
     def bedside(table: str, item: int, stay: int | None, text: str, why: str, start: Any, **r: Any):
         row = {"subject_id": 1, "hadm_id": 11, "stay_id": 71, "itemid": item, "starttime": start}
@@ -276,6 +288,8 @@ def _source_rows() -> list[tuple[str, dict[str, Any], int | None, str, str]]:
     )
     bedside("procedureevents", 904, 71, "904", NO_LABEL, _t(A, 404))
     bedside("ingredientevents", 904, 71, "904", NO_LABEL, _t(A, 405))
+    for table in 2 * ("procedureevents", "ingredientevents"):
+        bedside(table, 907, 71, "907", twin, _t(A, 408))
     bedside("procedureevents", 906, 71, "", EMPTY, _t(A, 406))
     bedside("ingredientevents", 906, 71, "", EMPTY, _t(A, 407))
     bedside(

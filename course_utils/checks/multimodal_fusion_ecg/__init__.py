@@ -1,10 +1,16 @@
 """Checks of notebook 03: fusion of modalities, with the electrocardiogram as one of them."""
 
+from collections.abc import Mapping
+from types import SimpleNamespace
+from typing import Any
+
 from course_utils.checks.multimodal_fusion_ecg.exercises import (
     NOTEBOOK,
     CrossAttentionFusion,
+    FusionTransformer,
     IntermediateFusion,
     as_record,
+    assert_all_heads,
     assert_band,
     assert_butterworth,
     assert_clip_loss,
@@ -13,6 +19,8 @@ from course_utils.checks.multimodal_fusion_ecg.exercises import (
     assert_divides,
     assert_filter,
     assert_fusion,
+    assert_fusion_heads,
+    assert_fusion_transformer,
     assert_half,
     assert_heart_rate,
     assert_info_nce,
@@ -25,6 +33,9 @@ from course_utils.checks.multimodal_fusion_ecg.exercises import (
     assert_recall,
     assert_same_beats,
     assert_scaled,
+    assert_siglip,
+    assert_siglip_integers,
+    assert_siglip_zero,
     build,
     clip_loss,
     detect_r_peaks,
@@ -34,15 +45,20 @@ from course_utils.checks.multimodal_fusion_ecg.exercises import (
     logits_of,
     preprocess_ecg,
     retrieval_recall,
+    siglip_loss,
     summary,
     triple,
 )
+from course_utils.checks.multimodal_fusion_ecg.parts import COURSE_PARTS
+from course_utils.checks.parts import choose_parts
 
 __all__ = [
     "NOTEBOOK",
     "CrossAttentionFusion",
+    "FusionTransformer",
     "IntermediateFusion",
     "as_record",
+    "assert_all_heads",
     "assert_band",
     "assert_butterworth",
     "assert_clip_loss",
@@ -51,6 +67,8 @@ __all__ = [
     "assert_divides",
     "assert_filter",
     "assert_fusion",
+    "assert_fusion_heads",
+    "assert_fusion_transformer",
     "assert_half",
     "assert_heart_rate",
     "assert_info_nce",
@@ -63,6 +81,9 @@ __all__ = [
     "assert_recall",
     "assert_same_beats",
     "assert_scaled",
+    "assert_siglip",
+    "assert_siglip_integers",
+    "assert_siglip_zero",
     "build",
     "clip_loss",
     "detect_r_peaks",
@@ -70,8 +91,15 @@ __all__ = [
     "info_nce",
     "late_fusion",
     "logits_of",
+    "parts",
     "preprocess_ecg",
     "retrieval_recall",
+    "siglip_loss",
     "summary",
     "triple",
 ]
+
+
+def parts(namespace: Mapping[str, Any], *names: str) -> SimpleNamespace:
+    """Give a fusion or loss as the student wrote it where it is right: see `choose_parts`."""
+    return choose_parts(NOTEBOOK, COURSE_PARTS, namespace, *names)

@@ -14,7 +14,7 @@ from course_utils.checks.compare import same
 from course_utils.checks.core import fail, require
 from course_utils.checks.multimodal_fusion_ecg.fusion import build
 from course_utils.checks.multimodal_fusion_ecg.losses import finite, leaf
-from course_utils.checks.tensors import draw
+from course_utils.checks.tensors import assert_slopes, draw
 
 
 def _attend(module: nn.Module, *args: Any, heads: int) -> tuple[Tensor, Tensor]:
@@ -61,9 +61,17 @@ def assert_cross_attention(
     close: dict[str, Any] = {"rtol": rtol, "atol": atol}
     out, weights = _attend(module, query, context, heads=heads)
     same(
-        weights.sum(-1), torch.ones_like(weights[..., 0]), "the sum of each row of weights", **close
+        weights.sum(-1),
+        torch.ones_like(weights[..., 0]),
+        "the sum of each row of weights",
+        mistakes=_sums(weights),
+        **close,
     )
-    require(bool((weights >= 0).all()), "Some weights are negative.")
+    require(
+        bool((weights >= 0).all()),
+        "Some weights are negative.",
+        "a softmax over the scores gives none",
+    )
     require(
         bool((weights.detach().std(-1) > 1e-6).any()) or keys == 1,
         "Every context token gets the same weight.",
@@ -85,19 +93,54 @@ def assert_cross_attention(
     same(unmasked, out, "out with context_available all True (as with None)", **close)
     order = torch.arange(keys).flip(0)
     flipped = _attend(module, query, context[:, order], heads=heads)
-    same(flipped[0], out, "out after turning round the order of the context", **close)
+    places = "the place of a context token does not matter here: no causal mask, no positions"
+    same(
+        flipped[0],
+        out,
+        "out after turning round the order of the context",
+        mistakes={places: flipped[0]},
+        **close,
+    )
     same(flipped[1], weights[..., order], "weights after turning round the context", **close)
     module.train()
+    trained = _attend(module, query, context, heads=heads)[0]
     same(
-        _attend(module, query, context, heads=heads)[0],
+        trained,
         out,
         "out in training mode (no dropout)",
+        mistakes={"no dropout is asked for here": trained},
         **close,
     )
     module.eval()
     _assert_plain(module, query, context, heads, close)
     _assert_known_maps(module, width, heads, batch, queries, keys, seed, dtype)
     _assert_context_mask(answer, module, query, context, heads, close)
+    _assert_far_scores(module, query, context, heads)
+
+
+def _assert_far_scores(module: nn.Module, query: Tensor, context: Tensor, heads: int) -> None:
+    """Scores that lie far apart leave the weight to one token."""
+    largest = _attend(module, 1e3 * query, 300 * context, heads=heads)[1].amax(-1)
+    require(
+        float((largest > 0.99).double().mean()) > 0.8,
+        "Scores that lie thousands apart share the weight.",
+        "nothing clips or squeezes the scores before the softmax",
+    )
+
+
+def _sums(weights: Tensor) -> dict[str, Tensor]:
+    """What rows of weights add up to when they do not add up to one, and why."""
+    total, count = weights.sum(-1), weights.shape[-1]
+    over_queries = weights.sum(-2, keepdim=True)
+    if torch.allclose(over_queries, torch.ones_like(over_queries), atol=1e-4):
+        return {"the softmax runs over the queries; it belongs over the context, dim=-1": total}
+    one = torch.ones_like(total)
+    return {
+        "context_available=None means that all may be attended, and True = may be attended": 0
+        * one,
+        "the weights are divided by the number of context tokens": one / count,
+        "a softmax over the context makes each row sum to one; no sigmoid": total,
+    }
 
 
 def _assert_plain(
@@ -106,11 +149,12 @@ def _assert_plain(
     """With one context token the query cannot matter, and out is affine in the context."""
     a, b = context[:, :1], query[:, :1] * 0.7 + 0.2
     first = _attend(module, query, a, heads=heads)[0]
+    other = _attend(module, query.flip(1) * 2.0 + 1.0, a, heads=heads)[0]
     same(
-        _attend(module, query.flip(1) * 2.0 + 1.0, a, heads=heads)[0],
+        other,
         first,
         "out with a single context token, for other queries",
-        mistakes=None,
+        mistakes={"the query reaches out past the attention: no residual here": other},
         **close,
     )
     second, zero = (_attend(module, query, v, heads=heads)[0] for v in (b, torch.zeros_like(a)))
@@ -208,9 +252,18 @@ def _assert_context_mask(
     require(
         not bool(weights[hidden].any()),
         "Context that is not available has weights above zero.",
-        "True = may be attended: fill the scores with -inf where it is False, before the softmax",
+        _why_hidden_weights(weights, there),
     )
-    require(not bool(weights[-1].any()), "Without any context the weights have to be zero.")
+    rows = there.any(-1)
+    after = "masked after the softmax, the other weights no longer sum to one: mask before it"
+    total = weights[rows].sum(-1)
+    same(
+        total,
+        torch.ones_like(total),
+        "the sum of the weights, with one token unavailable",
+        mistakes={after: total},
+        **close,
+    )
     if batch > 1 and keys > 1:
         same(
             out[:-1],
@@ -240,6 +293,19 @@ def _assert_context_mask(
         same(got[0], out, f"out when unavailable context holds {value}", **close)
         same(got[1], weights, f"weights when unavailable context holds {value}", **close)
     _assert_attention_gradients(module, query, context, there, heads)
+
+
+def _why_hidden_weights(weights: Tensor, there: Tensor) -> str:
+    """Likely cause of weights at unavailable context."""
+    some, gone = there.any(-1), ~there[:, None, None]
+    if not bool(weights[some].masked_select(gone[some]).any()):
+        return (
+            "a patient without any context: after the softmax those weights are set to zero, by "
+            "each patient's own mask"
+        )
+    if bool((weights[some].masked_select(gone[some]) < 0.01).all()):
+        return "a fill of -10 or so leaves a rest: torch.finfo(dtype).min or -inf does not"
+    return "True = may be attended: fill the scores with -inf where it is False, before the softmax"
 
 
 def _assert_lonely_value(
@@ -317,10 +383,10 @@ def _assert_attention_gradients(
 
 
 def _assert_weights_learn(module: nn.Module, query: Tensor, context: Tensor, heads: int) -> None:
-    """A loss on the weights reaches the query and the context."""
+    """A loss on the weights reaches the query and the context, and gradients are slopes."""
     if context.shape[1] < 2:
         return
-    query, context = leaf(query), leaf(context)
+    query, context = leaf(query.detach()), leaf(context)
     weights = _attend(module, query, context, heads=heads)[1]
     hint = "the weights were detached; a loss may need them, as in notebook 02"
     require(weights.requires_grad, "No gradient flows through the weights.", hint)
@@ -328,6 +394,16 @@ def _assert_weights_learn(module: nn.Module, query: Tensor, context: Tensor, hea
     for name, grad in zip(("query_tokens", "context_tokens"), grads, strict=True):
         learns = grad is not None and bool((grad != 0).any())
         require(learns, f"No gradient of the weights reaches {name}.", hint)
+    if query.dtype == torch.float64:
+        learned = [p for p in module.parameters() if p.requires_grad]
+        there = torch.ones(context.shape[:2], dtype=torch.bool)
+        there[1:, 0] = False
+        there[2:] = False
+        assert_slopes(
+            lambda: _attend(module, query, context, there, heads=heads),
+            ("out", "the weights"),
+            [query, context, *learned],
+        )
 
 
 def assert_divides(answer: Any, width: int, heads: int) -> None:

@@ -14,7 +14,7 @@ from course_utils.checks.calls import call
 from course_utils.checks.compare import same
 from course_utils.checks.core import fail, require
 from course_utils.checks.multimodal_fusion_ecg.losses import finite, leaf
-from course_utils.checks.tensors import draw
+from course_utils.checks.tensors import assert_slopes, draw
 
 
 def assert_late(
@@ -68,8 +68,18 @@ def assert_late_gradient(
         there[0] = weights == 0
         for q in holes:
             q[0] = 0.3
+    for step in (1, -1):  # first and last patients in turn
+        _assert_late_gradient(answer, [q[::step].copy() for q in holes], there[::step], weights)
+
+
+def _assert_late_gradient(
+    answer: Callable[..., Any],
+    holes: Sequence[NDArray[Any]],
+    there: NDArray[Any],
+    weights: NDArray[np.float64] | None,
+) -> None:
     p = [torch.tensor(q, dtype=torch.float64, requires_grad=True) for q in holes]
-    a = torch.as_tensor(there)
+    a = torch.as_tensor(there.copy())
     fused = call(answer, p, None if weights is None else torch.as_tensor(weights), a)
     if not isinstance(fused, Tensor) or not fused.requires_grad:
         fail("No gradient flows through the fused probabilities.", "stay with tensors throughout")
@@ -88,11 +98,10 @@ def assert_late_gradient(
                 "replace missing entries (torch.where) before you multiply, and a total of 0 "
                 "before you divide",
             )
-            seen = torch.as_tensor(there[:, m]) & known
+            seen = a[:, m] & known
             same(grad[seen], torch.as_tensor(want[:, m])[seen], f"the gradient in modality {m}")
-            gone = grad[~torch.as_tensor(there[:, m])]
             require(
-                not bool(gone.any()),
+                not bool(grad[~a[:, m]].any()),
                 f"The gradient at missing entries of modality {m} is not zero.",
             )
 
@@ -119,6 +128,8 @@ def assert_late_kinds(
         ("arrays, weights as a tensor", list(probabilities), w, a, plain, np.float64),
         ("tensors, weights as integers", tensors, (4 * w).long(), a, None, torch.float64),
         ("bfloat16 tensors", [t.bfloat16() for t in tensors], w, a, None, torch.bfloat16),
+        ("bfloat16 tensors without weights", [t.bfloat16() for t in tensors], None, a, None,
+         torch.bfloat16),
         ("integers, fractional weights", votes, fractions, available, exact, None),
         ("integer tensors, fractional weights", [torch.as_tensor(v) for v in votes],
          torch.as_tensor(fractions), a, exact, None),
@@ -189,6 +200,7 @@ def assert_fusion(
     _assert_mixed(module, x, classes)
     _assert_any_number(answer, dims, hidden, classes, dtype, seed)
     _assert_each_used(module, x)
+    _assert_own_encoders(module, x)
     _assert_missing(module, x, plain, rtol, atol)
     _assert_gradients_with_holes(module, x)
     _assert_small_batches(module, x, classes)
@@ -254,6 +266,26 @@ def _assert_each_used(module: nn.Module, x: list[Tensor]) -> None:
             grad is not None and bool((grad != 0).any()),
             f"Modality {m} does not reach the logits (no gradient).",
         )
+
+
+def _assert_own_encoders(module: nn.Module, x: list[Tensor]) -> None:
+    """Two modalities that hold each other's numbers, zeros behind them, give other logits."""
+    widths = [v.shape[1] for v in x]
+    for a in range(len(x)):
+        for b in range(a + 1, len(x)):
+            short = min(widths[a], widths[b])
+            one, other = x[a][:, :short], x[b][:, :short]
+            pair = []
+            for first, second in ((one, other), (other, one)):
+                inputs = list(x)
+                for place, value in ((a, first), (b, second)):
+                    inputs[place] = nn.functional.pad(value, (0, widths[place] - short))
+                pair.append(call(module, inputs).detach())
+            require(
+                not torch.allclose(*pair, rtol=1e-5, atol=1e-7),
+                f"Modalities {a} and {b} may be exchanged without any change of the logits.",
+                "one encoder is used for all modalities; each has its own",
+            )
 
 
 def _assert_missing(
@@ -352,6 +384,10 @@ def _assert_gradients_with_holes(module: nn.Module, x: list[Tensor]) -> None:
                 "what is missing is not to be learnt from: replace it before the encoder",
             )
     module.zero_grad(set_to_none=True)
+    if x[0].dtype == torch.float64:
+        leaves = [leaf(v) for v in x]
+        learned = [p for p in module.parameters() if p.requires_grad]
+        assert_slopes(lambda: [call(module, leaves, there)], ("the logits",), [*leaves, *learned])
 
 
 def _assert_small_batches(module: nn.Module, x: list[Tensor], classes: int) -> None:

@@ -6,7 +6,6 @@ from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 import torch
-import torch._dynamo  # the first optimizer imports it: better here than within a check
 from torch import Tensor, nn
 
 from course_utils.checks.calls import call

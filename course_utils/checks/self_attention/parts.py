@@ -1,8 +1,8 @@
-"""The parts of an encoder: the student's own where the checks are right, else the course's."""
+"""The course's parts of an encoder, for while a student's own are not right yet."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable
 from types import SimpleNamespace
 from typing import Any
 
@@ -13,10 +13,9 @@ from sklearn.metrics import f1_score
 from torch import Tensor, nn
 
 from course_utils import layers
-from course_utils.checks.notebook import Notebook, outcome
 from course_utils.training import _train_epoch
 
-__all__ = ["COURSE_PARTS", "choose_parts"]
+__all__ = ["COURSE_PARTS"]
 
 
 class _TokenEmbedding(nn.Module):
@@ -94,43 +93,3 @@ COURSE_PARTS: dict[str, Any] = {
     "f1_scores": _f1_scores,
     "apply_rotary": _apply_rotary,
 }
-
-
-def choose_parts(notebook: Notebook, namespace: Mapping[str, Any], *names: str) -> SimpleNamespace:
-    """Give each part as the student wrote it if its visible check is right, else the course's.
-
-    Parameters
-    ----------
-    notebook
-        The notebook whose checks decide.
-    namespace
-        Where the student's answers live, ``globals()`` in a notebook.
-    names
-        The parts that are needed; all by default.
-
-    Returns
-    -------
-    SimpleNamespace
-        One attribute per part, called as its exercise says. A line says whose the parts are.
-
-    Raises
-    ------
-    ValueError
-        If there is no part of that name.
-    """
-    wanted = names or tuple(COURSE_PARTS)
-    unknown = sorted(set(wanted) - set(COURSE_PARTS))
-    if unknown:
-        raise ValueError(f"names must be among {list(COURSE_PARTS)}, got {unknown}")
-    own = [n for n in wanted if _is_right(notebook, namespace, n)]
-    others = [n for n in wanted if n not in own]
-    line = f"Your own parts: {', '.join(own) or 'none yet'}."
-    if others:
-        line += f" The course's, until the check of yours is right: {', '.join(others)}."
-    print(line)
-    return SimpleNamespace(**{n: namespace[n] if n in own else COURSE_PARTS[n] for n in wanted})
-
-
-def _is_right(notebook: Notebook, namespace: Mapping[str, Any], name: str) -> bool:
-    exercise = notebook.exercises.get(name)
-    return exercise is not None and outcome(exercise, namespace.get(name)) == "right"

@@ -10,6 +10,7 @@ from course_utils.data.ecg.ecg import (
     make_ecg,
     score_r_peaks,
 )
+from course_utils.data.ecg.hard import HARD_KINDS, make_hard_ecg
 from course_utils.data.ecg.records import (
     BEAT_SYMBOLS,
     read_record,
@@ -18,12 +19,14 @@ from course_utils.data.ecg.records import (
 __all__ = [
     "BEAT_SYMBOLS",
     "ECG",
+    "HARD_KINDS",
     "LEADS",
     "NOISE_PRESETS",
     "RATE_RANGES",
     "RHYTHMS",
     "WAVES",
     "make_ecg",
+    "make_hard_ecg",
     "read_record",
     "score_r_peaks",
 ]

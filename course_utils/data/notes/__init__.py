@@ -10,7 +10,7 @@ from course_utils.data.notes.notes import (
     encode,
     make_clinical_notes,
 )
-from course_utils.data.notes.rules import rule_labels
+from course_utils.data.notes.rules import rule_labels, rule_status
 
 __all__ = [
     "CLASS_NAMES",
@@ -22,4 +22,5 @@ __all__ = [
     "encode",
     "make_clinical_notes",
     "rule_labels",
+    "rule_status",
 ]

@@ -16,7 +16,7 @@ import numpy as np
 
 from course_utils.data.notes.phrases import CLASS_NAMES, FINDINGS
 
-__all__ = ["rule_labels"]
+__all__ = ["rule_labels", "rule_status"]
 
 BEFORE = (
     *("denies", "no", "no evidence of", "no signs of", "negative for", "without", "free of"),
@@ -40,6 +40,14 @@ WIDER_PSEUDO = (
     *("without any difficulty", "not necessarily", "not certain if"),
 )
 WIDER_TERMINATORS = ("yet", "though", "still", "apart from", "aside from", "nevertheless")
+
+# Of what is only possible, as in ConText's list.
+HEDGES = (
+    *("possible", "possibly", "probable", "suspected", "suspects", "likely", "may", "might"),
+    *("question of", "questionable", "concern for", "rule out", "to be ruled out", "not clear"),
+    *("not sure", "not certain", "could not", "cannot", "not been ruled out", "not been excluded"),
+    *("not yet been excluded", "was not excluded", "was not ruled out"),
+)
 
 
 @functools.cache
@@ -91,3 +99,22 @@ def rule_labels(text: str, reach: int | None = None, *, wider: bool = False) -> 
                 )
                 labels[findings[match[0]]] |= not negated
     return labels
+
+
+def rule_status(text: str, start: int, end: int) -> int:
+    """Status of the finding at ``text[start:end]`` by the longer lists: its index in STATUSES.
+
+    Returns
+    -------
+    int
+        0 asserted, 1 negated, 2 possible; what is hedged is possible, whatever else is said of it.
+    """
+    before, after = text[:start].lower(), text[end:].lower()
+    left = _words(TERMINATORS + WIDER_TERMINATORS).split(before.split(".")[-1])[-1]
+    right = _words(TERMINATORS + WIDER_TERMINATORS).split(after.split(".")[0])[0]
+    if _words(HEDGES).search(left) or _words(HEDGES).search(right):
+        return 2
+    left = _words(ONLY_LOOKS_NEGATIVE + WIDER_PSEUDO).sub(" ", left)
+    negations = tuple(cue for cue in WIDER_BEFORE[:7])
+    return int(bool(_words(BEFORE + negations).search(left)
+                    or _words(AFTER + WIDER_AFTER[:2]).search(right)))  # fmt: skip

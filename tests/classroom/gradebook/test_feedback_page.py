@@ -58,4 +58,5 @@ def test_formulas_are_mathml(text):
 def test_any_text_makes_a_page(source):
     notebook = graded_notebook()
     notebook.cells[5].source = source
+    notebook.cells[6].source, notebook.cells[6].metadata["tags"] = "\ud800", 5
     assert NAME in rendered(notebook, about(math.nan))

@@ -42,7 +42,21 @@ ANSWERS = {
     "look": lambda value, name: getattr(value, name),
     "mode": lambda x: torch.set_grad_enabled(False) and None,
     "twice": lambda x: x.expand(4, 3).t(),
+    "reach": lambda: inside.append(Tower()) or inside[-1],
+    "reached": lambda how: len([CHANGES[how](inside[-1])]),
     "stir": lambda: np.random.seed(3),  # noqa: NPY002
+    "dice": lambda generator: torch.rand(3, generator=generator),
+}
+
+
+inside = []  # what a student's function can reach without being handed it
+CHANGES = {
+    "data": lambda m: m.inner.bias.data.fill_(7.0),
+    "in place": lambda m: torch.nn.init.constant_(m.inner.bias, 7.0),
+    "replaced": lambda m: setattr(m.inner, "bias", nn.Parameter(torch.full((3,), 7.0))),
+    "gradient": lambda m: setattr(m.inner.bias, "grad", torch.full((3,), 7.0)),
+    "mode": lambda m: setattr(m.dropout, "training", False),
+    "frozen": lambda m: m.inner.bias.requires_grad_(False),
 }
 
 
@@ -66,7 +80,7 @@ def peer():
     thread = threading.Thread(target=other.serve, daemon=True)
     thread.start()
     peer = Peer(Wire(mine), guarded=True)
-    peer.wire.deadline = __import__("time").monotonic() + 20
+    peer.wire.deadline = __import__("time").monotonic() + 120
     yield peer
     mine.close()
     thread.join(5)
@@ -173,6 +187,42 @@ def test_gradients_flow_through_a_callback_and_back(peer):
     assert torch.allclose(torch.autograd.grad(out.sum(), x)[0], 6 * x**2)
 
 
+@pytest.mark.parametrize("how", CHANGES)
+def test_a_change_is_seen_wherever_it_was_made(peer, how):
+    """In a function that was not handed the module, beside others that stay as they are."""
+    get(peer, "tower")(3)
+    module = get(peer, "reach")()
+    for _ in range(2):
+        get(peer, "reached")(how)
+    got = {
+        "gradient": module.inner.bias.grad,
+        "mode": module.dropout.training,
+        "frozen": module.inner.bias.requires_grad,
+    }.get(how, module.inner.bias)
+    if how in ("mode", "frozen"):
+        assert got is False
+    else:
+        assert torch.equal(got, torch.full((3,), 7.0))
+
+
+@pytest.mark.parametrize("how", ["in place", "replaced", "gradient"])
+def test_a_change_of_the_check_is_seen_there(peer, how):
+    module = get(peer, "tower")(3).eval()
+    x = torch.ones(1, 3)
+    module(x)
+    if how == "in place":
+        with torch.no_grad():
+            module.inner.bias.fill_(7.0)
+    elif how == "replaced":
+        module.inner.bias = nn.Parameter(torch.full((3,), 7.0))
+    else:
+        module.inner.bias.grad = torch.full((3,), 7.0)
+        assert torch.equal(get(peer, "look")(module, "inner").bias.grad, torch.full((3,), 7.0))
+        return
+    want = x @ module.inner.weight.T + 7.0 + torch.arange(3.0)
+    assert torch.allclose(module(x), want)
+
+
 def test_a_module_has_its_parameters_on_both_sides(peer):
     module = get(peer, "tower")(3).double().eval()
     assert isinstance(module, nn.Module)
@@ -228,6 +278,14 @@ def test_global_states_show(peer):
     before = np.random.get_state()[1].copy()  # noqa: NPY002
     get(peer, "stir")()
     assert (np.random.get_state()[1] != before).any()  # noqa: NPY002
+
+
+def test_a_generator_is_drawn_from_and_comes_back_advanced(peer):
+    ours, alone = (torch.Generator().manual_seed(5) for _ in range(2))
+    for _ in range(2):
+        there = call(get(peer, "dice"), ours)
+        assert torch.equal(there, torch.rand(3, generator=alone))
+        assert torch.equal(ours.get_state(), alone.get_state())
 
 
 def test_iterables_are_only_what_they_are(peer):

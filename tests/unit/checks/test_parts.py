@@ -86,3 +86,39 @@ def test_an_epoch_of_the_courses_loop():
         train(model, batches, optimizer, F.binary_cross_entropy_with_logits) for _ in range(5)
     ]
     assert losses == sorted(losses, reverse=True)
+
+
+def test_a_writers_parts_pass_the_checks_of_their_exercises():
+    films = checks.grounded_cross_attention
+    for name, part in vars(films.parts({})).items():
+        if name in ("CrossAttention", "causal_mask"):  # the library's own, which is no answer
+            continue
+        own = copied(part)
+        assert vars(films.parts({name: own}, name))[name] is own
+
+
+def copied(part):
+    """The same part as a student's: not of the library's modules."""
+
+    def own(*args, **kwargs):
+        return part(*args, **kwargs)
+
+    return own
+
+
+def test_a_loss_that_is_right_in_parts_only_is_not_used():
+    films = checks.grounded_cross_attention
+
+    def compute_loss(*args, **kwargs):
+        total, ce, ground, entropy = films.COURSE_PARTS["compute_loss"](*args, **kwargs)
+        return total, ce, 2 * ground, entropy
+
+    assert films.parts({"compute_loss": compute_loss}).compute_loss is not compute_loss
+
+
+def test_the_courses_cross_attention_is_that_of_the_exercise():
+    films = checks.grounded_cross_attention
+    module = films.course_parts().CrossAttention(8, 2)
+    text, image = (look.draw(2, n, 8, seed=n) for n in (3, 5))
+    films.attention_by_hand(module, text, image, 2, torch.rand(3, 5) > 0.4)
+    films.refuses_heads(films.course_parts().CrossAttention, 10, 4)

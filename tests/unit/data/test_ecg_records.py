@@ -84,6 +84,7 @@ def run_record_cells(folder, monkeypatch):
     wanted += ("RECORD_FOLDER =", "def try_on_record")
     cells = read_source(ROOT, "03_multimodal_fusion_ecg").notebook.cells
     names, titles = {"__name__": "notebook"}, []
+    plt.close("all")  # what other tests left open is not this notebook's
     with monkeypatch.context() as patch:
         patch.setattr(plt, "show", lambda: titles.extend(a.get_xlabel() for a in axes_and_close()))
         for cell in cells:

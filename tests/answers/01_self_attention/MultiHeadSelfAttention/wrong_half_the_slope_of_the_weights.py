@@ -1,5 +1,5 @@
 """Mistake: half of the gradient of the returned weights is cut off
-Message: gradient of weights along x
+Message: gradient of weights is not its slope
 """
 
 import math

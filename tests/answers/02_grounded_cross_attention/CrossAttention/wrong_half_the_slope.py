@@ -1,5 +1,5 @@
 """Mistake: half of the gradient of the scores is cut off
-Message: differences say
+Message: is not its slope
 """
 
 import math

@@ -1,5 +1,5 @@
 """Mistake: only earlier context is visible
-Message: out after turning round the order of the
+Message: no causal mask, no positions
 """
 
 class CrossAttentionFusion(nn.Module):

@@ -1,5 +1,5 @@
 """Mistake: dropout on the weights
-Message: training mode
+Message: no dropout is asked for
 """
 
 class CrossAttentionFusion(nn.Module):

@@ -1,5 +1,5 @@
 """Mistake: the mask of the first patient for all
-Message: True = may be attended: fill
+Message: own mask
 """
 
 class CrossAttentionFusion(nn.Module):

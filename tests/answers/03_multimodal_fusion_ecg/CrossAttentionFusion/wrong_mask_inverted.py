@@ -1,5 +1,5 @@
 """Mistake: True taken for hidden
-Message: the sum of each row of weights
+Message: None means that all may be attended
 """
 
 class CrossAttentionFusion(nn.Module):

@@ -1,5 +1,5 @@
 """Mistake: masked after the softmax, not renormalised
-Message: out with the last context token unavailable
+Message: masked after the softmax
 """
 
 class CrossAttentionFusion(nn.Module):

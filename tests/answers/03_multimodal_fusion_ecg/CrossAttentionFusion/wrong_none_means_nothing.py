@@ -1,5 +1,5 @@
 """Mistake: context_available None taken for nothing there
-Message: the sum of each row of weights
+Message: None means that all may be attended
 """
 
 class CrossAttentionFusion(nn.Module):

@@ -1,5 +1,5 @@
 """Mistake: weights divided by the number of keys
-Message: sum
+Message: divided by the number of context
 """
 
 class CrossAttentionFusion(nn.Module):

@@ -1,5 +1,5 @@
 """Mistake: residual added
-Message: out with a single context token, for other
+Message: no residual here
 """
 
 class CrossAttentionFusion(nn.Module):

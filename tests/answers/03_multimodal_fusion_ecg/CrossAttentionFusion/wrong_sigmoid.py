@@ -1,5 +1,5 @@
 """Mistake: sigmoid instead of softmax
-Message: sum
+Message: no sigmoid
 """
 
 class CrossAttentionFusion(nn.Module):

@@ -1,5 +1,5 @@
 """Mistake: softmax over the queries
-Message: sum
+Message: runs over the queries
 """
 
 class CrossAttentionFusion(nn.Module):

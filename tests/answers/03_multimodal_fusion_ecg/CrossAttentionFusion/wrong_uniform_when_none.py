@@ -1,5 +1,5 @@
 """Mistake: uniform weights without context
-Message: True = may be attended: fill
+Message: after the softmax those weights
 """
 
 class CrossAttentionFusion(nn.Module):

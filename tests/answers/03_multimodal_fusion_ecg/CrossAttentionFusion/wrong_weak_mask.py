@@ -1,5 +1,5 @@
 """Mistake: a mask of -10
-Message: True = may be attended: fill
+Message: leaves a rest
 """
 
 class CrossAttentionFusion(nn.Module):

@@ -1,0 +1,11 @@
+"""Mistake: appends along the heads.
+Message: raised
+"""
+
+
+def attend_with_cache(query, key, value, cache=None):
+    if cache is not None:
+        key = torch.cat([cache[0], key], dim=1)
+        value = torch.cat([cache[1], value], dim=1)
+    scores = query @ key.mT / math.sqrt(query.shape[-1])
+    return scores.softmax(-1) @ value, (key, value)

@@ -1,0 +1,11 @@
+"""Mistake: writes into the query.
+Message: was changed
+"""
+
+
+def attend_with_cache(query, key, value, cache=None):
+    if cache is not None:
+        key = torch.cat([cache[0], key], dim=2)
+        value = torch.cat([cache[1], value], dim=2)
+    query /= math.sqrt(query.shape[-1])
+    return (query @ key.mT).softmax(-1) @ value, (key, value)

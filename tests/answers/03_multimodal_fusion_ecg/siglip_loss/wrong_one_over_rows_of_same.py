@@ -1,0 +1,10 @@
+"""Mistake: mean over right pairs and wrong pairs apart
+Message: to be
+"""
+
+def siglip_loss(image, text, same, log_scale, bias):
+    if not image.is_floating_point():
+        image, text = image.float(), text.float()
+    cosine = F.normalize(image, dim=-1) @ F.normalize(text, dim=-1).T
+    z = log_scale.exp() * cosine + bias
+    return -F.logsigmoid(z)[same].mean() - F.logsigmoid(-z)[~same].mean().nan_to_num()

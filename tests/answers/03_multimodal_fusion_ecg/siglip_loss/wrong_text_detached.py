@@ -1,0 +1,10 @@
+"""Mistake: texts are not learnt
+Message: No gradient of the loss reaches `text`
+"""
+
+def siglip_loss(image, text, same, log_scale, bias):
+    if not image.is_floating_point():
+        image, text = image.float(), text.float()
+    cosine = F.normalize(image, dim=-1) @ F.normalize(text, dim=-1).T.detach()
+    z = log_scale.exp() * cosine + bias
+    return -F.logsigmoid(torch.where(same, z, -z)).sum() / len(z)
