@@ -158,12 +158,12 @@ def subgroups(
     for row, (_, line) in enumerate(table.iterrows()):
         if np.isnan(line["value"]):
             words = "too few deaths to say"
-            style = {"fontsize": 9, "va": "center", "backgroundcolor": "white"}
-            ax.annotate(words, (reference, row), (6, 0), textcoords="offset points", **style)
+            ax.annotate(
+                words, (reference, row), (6, 0), textcoords="offset points", va="center", fontsize=9
+            )
             continue
         spread = [[line["value"] - line["low"]], [line["high"] - line["value"]]]
-        style = {"color": colours[line[by]], "capsize": 3, "fmt": "o"}
-        ax.errorbar(line["value"], row, xerr=spread, **style)
+        ax.errorbar(line["value"], row, xerr=spread, fmt="o", capsize=3, color=colours[line[by]])
     names = [
         f"{line['group']} ({line['patients']}, {line['deaths']})" for _, line in table.iterrows()
     ]
@@ -230,7 +230,7 @@ def event_bars(
         plt.Rectangle((0, 0), 1, 1, fc=cause, hatch="//"),
         plt.Rectangle((0, 0), 1, 1, fc=other),
     ]
-    ax.legend(handles, ["planted predictor", "other"], loc="lower right")
+    ax.legend(handles, ["planted cause", "other"], loc="lower right")
     if title:
         ax.set_title(title)
     return ax

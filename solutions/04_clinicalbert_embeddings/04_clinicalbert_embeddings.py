@@ -22,26 +22,30 @@
 # - why the embedding matrix is only one of three things that are added up before the first block;
 # - how to turn the vectors of tokens into one vector for a note, for many notes, correctly and fast;
 # - how to *measure* whether a vector is contextual: two senses of a word, negated or asserted;
-# - what such vectors are good for in search, where they fail, and what they may give away about patients.
+# - what such vectors are good for in search, where they fail, how to mend it, and what they may give away about patients.
 #
 # | part | exercises | points | minutes |
 # | --- | --- | --- | --- |
-# | 1 Which encoder runs here | | | 5 |
+# | 1 Which encoder runs here, and what it learned by | `mask_tokens` | 5 | 25 |
 # | 2 Tokens and vocabulary | `tokenization_table`, `search_vocabulary` | 6 | 20 |
 # | 3 What enters the first block | `input_embeddings` | 6 | 20 |
 # | 4 What comes out | `mean_pool`, `embed_texts` | 9 | 35 |
 # | 5 One word, two senses | `word_vector` | 5 | 25 |
-# | 6 Negation by layer | `layer_probe` | 6 | 30 |
+# | 6 Negation by layer | `layer_probe` | 6 | 35 |
 # | 7 Attention with words | | | 10 |
-# | 8 Searching notes | `nearest_notes` | 3 | 20 |
-# | 9 What a model may give away | written answer | 5 | 20 |
+# | 8 Searching notes | `nearest_notes` | 3 | 25 |
+# | 9 What a model may give away | `exposure`, written answer | 8 | 35 |
 #
-# About three hours in all. Running the finished notebook takes well under two minutes on one CPU core.
+# Under four hours in all. Running the finished notebook takes well under two minutes on one CPU core.
+#
+# **Two rules of every exercise**: what your code is given stays as it was (work on copies, never in place on an argument), and results keep the dtype of the
+# first tensor, unless the box says otherwise. Some cells ask for a **guess** before you look; it earns no points and is stored nowhere.
 
 # %% tags=["install"]
 # install cell
 
 # %% tags=["imports"]
+import copy
 import re
 import tempfile
 import time
@@ -54,15 +58,21 @@ from sklearn.feature_extraction.text import TfidfVectorizer
 from sklearn.linear_model import LogisticRegression
 from sklearn.manifold import TSNE
 from sklearn.metrics import roc_auc_score
-from sklearn.model_selection import GroupKFold, GroupShuffleSplit, LeaveOneGroupOut  # noqa: F401
+from sklearn.model_selection import (  # noqa: F401
+    GridSearchCV,
+    GroupKFold,
+    GroupShuffleSplit,
+    LeaveOneGroupOut,
+)
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 from torch import nn
 from torch.nn import functional as F
 from transformers import BertConfig, BertModel
 
-from course_utils import checks, claims, plots, text, training
+from course_utils import checks, claims, plots, probes, text, training
 from course_utils.data import corpus
+from course_utils.data.notes import rule_status
 from course_utils.plots import embeddings as pictures
 
 SEED = claims.seed()
@@ -84,14 +94,15 @@ checks.setup()
 
 # %%
 tokenizer, model = text.load_clinical_encoder()
+model.to(DEVICE)
 IS_SHIPPED = model.config.hidden_size == 128
 print(training.describe_device(DEVICE))
 
 
-def claim(name: str, value: float) -> None:
+def claim(name: str, value: float, control: float | None = None) -> None:
     """Show a figure beside its band; the bands hold for the small model that ships."""
     if IS_SHIPPED:
-        claims.claim("04_clinicalbert_embeddings", name, value)
+        claims.claim("04_clinicalbert_embeddings", name, float(value), control=control)
     else:
         print(f"{name}: {value:.3f} (the bands were measured on the shipped model)")
 
@@ -108,30 +119,175 @@ with torch.device("meta"):
 def in_short(net: nn.Module) -> dict[str, object]:
     config = net.config
     return {
-        "embedding matrix": " × ".join(
-            f"{n:,}" for n in net.embeddings.word_embeddings.weight.shape
-        ),
+        "embedding matrix": " × ".join(f"{n:,}" for n in net.get_input_embeddings().weight.shape),
         "layers": config.num_hidden_layers,
         "heads": config.num_attention_heads,
         "positions": config.max_position_embeddings,
-        "segments": config.type_vocab_size,
+        "segments": getattr(config, "type_vocab_size", "none"),
         "parameters": f"{sum(p.numel() for p in net.parameters()):,}",
-        "of them in the matrix": f"{net.embeddings.word_embeddings.weight.numel():,}",
+        "of them in the matrix": f"{net.get_input_embeddings().weight.numel():,}",
     }
 
 
 pd.DataFrame({"this model": in_short(model), "Bio_ClinicalBERT": in_short(full_size)})
 
 # %% [markdown]
+# ### What it was trained to do
+#
+# Both encoders learned by one game: hide some words of a note, guess them from the rest. It is called *masked language modelling*, needs no labels, and all that this notebook finds
+# in the vectors was learned by it. With the head that does the guessing still on, the model gives each word of its vocabulary a probability for the place of `[MASK]`. (The shipped model
+# plays here in any case: encoders from the hub often come without that head.) Guess first: what comes after "denies"?
+
+# %%
+blank_guess = checks.guess("Patient denies [MASK].", ["a finding", "a drug", "a body part"], ...)
+
+# %%
+masked_tokenizer, masked_model = text.load_masked_language_model()
+VOCAB_SIZE, MASK_ID = masked_model.config.vocab_size, masked_tokenizer.mask_token_id
+
+
+@torch.no_grad()
+def fill_in(sentence: str, k: int = 5) -> dict[str, float]:
+    """The k words that fit the first blank best, with their probabilities."""
+    batch = masked_tokenizer(sentence, return_tensors="pt")
+    place = int((batch["input_ids"][0] == MASK_ID).nonzero()[0])
+    best = masked_model(**batch).logits[0, place].softmax(-1).topk(k)
+    words = masked_tokenizer.convert_ids_to_tokens(best.indices.tolist())
+    return dict(zip(words, best.values.tolist(), strict=True))
+
+
+for blank in (
+    "Patient denies [MASK].",
+    "Patient [MASK] fever.",
+    "Patient denies fever. Form: fever [MASK].",
+    "Patient reports fever. Form: fever [MASK].",
+):
+    print(f"{blank:44}", "  ".join(f"{word} {p:.2f}" for word, p in fill_in(blank).items()))
+blank_guess.reveal("a finding")
+
+# %% [markdown]
+# The last two blanks stand far from the cue, and yet what fills them depends on it: to play well, the model had to learn what "denies" does.
+#
+# The loss of the game is the cross-entropy at the chosen places $M$ alone, given the corrupted text $\tilde x$:
+#
+# $$\mathcal L = -\frac{1}{|M|} \sum_{t \in M} \log p_\theta(x_t \mid \tilde x)$$
+#
+# In BERT 15 % of the tokens are chosen. Most of them become `[MASK]`. But in use there is no `[MASK]`, so some become another word and some stay: the model never knows which of the words
+# that it reads are true, and has to keep a good vector for each.
+#
+# > **Exercise `mask_tokens`** · 5 points · 15 minutes · difficulty 3 of 5
+#
+# - `input_ids` `(B, T)` `int64`, `special` `(B, T)` boolean (`[CLS]`, `[SEP]`, padding) -> `(inputs, labels)`, both `(B, T)` `int64`, sharing no memory with what came in;
+# - every position that is not special is *chosen* with probability `share`, each for itself (`share` in [0, 1]); a special one never;
+# - `labels`: the original id where chosen, -100 elsewhere, which `F.cross_entropy` leaves out;
+# - `inputs`: of the chosen 80 % become `mask_id`, 10 % an id drawn evenly from 0 to `vocab_size` - 1 (`mask_id`, special ids and the old one may be drawn), 10 % stay as they are;
+# - all random numbers come from `generator` (on the CPU), which is advanced and never seeded anew: with the same state the same masking, and another one when called again.
+
+
+# %% nbgrader={"grade": false, "grade_id": "mask_tokens", "locked": false, "schema_version": 3, "solution": true, "task": false}
+def mask_tokens(
+    input_ids: torch.Tensor,
+    special: torch.Tensor,
+    mask_id: int,
+    vocab_size: int,
+    generator: torch.Generator,
+    share: float = 0.15,
+) -> tuple[torch.Tensor, torch.Tensor]:
+    """Hide tokens for the model to guess.  ``(B, T)``, ``(B, T)`` -> inputs, labels ``(B, T)``."""
+    ### BEGIN SOLUTION
+    chosen = (torch.rand(input_ids.shape, generator=generator) < share) & ~special
+    fate = torch.rand(input_ids.shape, generator=generator)
+    words = torch.randint(vocab_size, input_ids.shape, generator=generator)
+    inputs = torch.where(chosen & (fate < 0.8), mask_id, input_ids)
+    inputs = torch.where(chosen & (fate >= 0.9), words, inputs)
+    return inputs, torch.where(chosen, input_ids, -100)
+    ### END SOLUTION
+
+
+# %% nbgrader={"grade": true, "grade_id": "mask_tokens_check", "locked": true, "points": 5, "schema_version": 3, "solution": false, "task": false}
+checks.clinicalbert_embeddings.mask_tokens(mask_tokens)
+### BEGIN HIDDEN TESTS
+with checks.hidden("mask_tokens"):
+    _c = checks.clinicalbert_embeddings
+    for _b, _t, _seed in ((1, 1, 61), (1, 9, 62), (7, 40, 63), (3, 128, 64)):
+        _g = torch.Generator().manual_seed(_seed)
+        _ids = torch.randint(0, 90, (_t, _b), generator=_g).T
+        _special = (torch.rand(_t, _b, generator=_g) < 0.3).T
+        for _share in (None, 0.0, 0.7, 1.0):
+            for _ in range(3):
+                _sizes = {"mask_id": 3, "vocab_size": 90, "share": _share}
+                _c.masked_pair(mask_tokens, _ids, _special, generator=_g, **_sizes)
+        _c.masked_pair(mask_tokens, _ids, torch.ones(_b, _t, dtype=torch.bool), generator=_g)
+    _c.assert_share(mask_tokens, 0.02, shape=(400, 300), seed=65)
+    _c.assert_share(mask_tokens, 0.85, shape=(80, 300), seed=66)
+    _c.assert_share(mask_tokens, 1.0, shape=(30, 30), seed=67)
+    _c.assert_share(mask_tokens, 0.0, shape=(30, 30), seed=68)
+    _c.assert_fates(mask_tokens, shape=(900, 200), seed=69, mask_id=103, vocab_size=300)
+    _c.assert_uniform(mask_tokens, seed=70, vocab_size=7, mask_id=0)
+    _c.assert_uniform(mask_tokens, seed=71, vocab_size=6, mask_id=2)
+    _c.assert_independent(mask_tokens, seed=72)
+    _c.assert_dice(mask_tokens, seed=73)
+### END HIDDEN TESTS
+
+# %% [markdown]
+# <details><summary>Hint 1</summary>
+#
+# `torch.rand(input_ids.shape, generator=generator) < share` draws for each position; `torch.where(condition, a, b)` makes a new tensor and accepts plain numbers.
+#
+# </details>
+# <details><summary>Hint 2</summary>
+#
+# What becomes of the chosen needs random numbers of its own: the ones below `share` are all below 0.8. One `fate` a position is enough: below 0.8 the mask, from 0.9 on
+# another word, between them nothing.
+#
+# </details>
+# <details><summary>Hint 3: nearly all of it</summary>
+#
+# `chosen = (torch.rand(...) < share) & ~special`; `labels = torch.where(chosen, input_ids, -100)`; then `inputs` by two `torch.where`, the second with
+# `torch.randint(vocab_size, input_ids.shape, generator=generator)`.
+#
+# </details>
+
+# %% [markdown]
+# Your function at work on 400 fresh notes. Before you look: a model that knows nothing gives each of its words the same probability. Which loss is that, in nats?
+
+# %%
+untrained_guess = checks.guess("loss of a model that knows nothing, in nats", ...)
+
+# %% tags=["needs-answer"]
+fresh = list(corpus.make_clinical_corpus(400, random_state=SEED + 50).texts)
+batch = masked_tokenizer(fresh, padding=True, return_tensors="pt", return_special_tokens_mask=True)
+clean, special = batch["input_ids"], batch["special_tokens_mask"].bool()
+dice = torch.Generator().manual_seed(SEED)
+hidden, labels = mask_tokens(clean, special, MASK_ID, VOCAB_SIZE, dice)
+with torch.no_grad():
+    logits = masked_model(hidden, attention_mask=batch["attention_mask"]).logits
+now, was = hidden[labels != -100], labels[labels != -100]
+losses = F.cross_entropy(logits[labels != -100], was, reduction="none")
+fates = {
+    "masked": now == MASK_ID,
+    "another word": (now != MASK_ID) & (now != was),
+    "left as it was": now == was,
+}
+fills = {"a model that knows nothing": float(np.log(VOCAB_SIZE))}
+fills |= {name: losses[where].mean().item() for name, where in fates.items()}
+ax = plots.bars(list(fills), list(fills.values()), xlabel="loss in nats at the chosen tokens")
+plots.mark_guess(ax, untrained_guess, at=0)
+plt.show()
+untrained_guess.reveal(fills["a model that knows nothing"])
+claim("loss_masked", fills["masked"])
+claim("loss_another_word", fills["another word"] - fills["masked"])
+
+# %% [markdown]
+# *Bars of the loss: the logarithm of the vocabulary's size for a model that knows nothing, then the shipped model's by what became of the token.* A word that stayed costs least, for
+# most of what one reads is true; one that was replaced costs most: here the model must disbelieve what it reads.
+#
 # ## 2 Tokens and vocabulary
 #
 # An encoder reads numbers. The *tokenizer* cuts a text into pieces that are in its vocabulary and gives each piece its
 # number. BERT's scheme is WordPiece: a word that has no entry of its own is spelled with the longest pieces
 # that fit, and a piece that continues a word is written with `##`. In front stands `[CLS]`, at the end `[SEP]`. To get
 # from a token back to the note you need its *offsets*: the piece is `text[start:end]`.
-#
-# **Two rules of every exercise**: what your code is given stays as it was (work on copies, never in place on an argument), and results keep the dtype of the
-# first tensor, unless the box says otherwise.
 #
 # > **Exercise `tokenization_table`** · 3 points · 8 minutes · difficulty 1 of 5
 #
@@ -341,7 +497,7 @@ for word in ("fever", "pneumothorax", "hepatomegaly", "splenomegaly"):
 sentence = "Patient has no history of fatigue, weight change, loss of appetite, or weakness."
 inputs = tokenizer(sentence, return_tensors="pt")
 labels = text.token_labels(sentence, tokenizer)
-matrix = model.embeddings.word_embeddings.weight
+matrix = model.get_input_embeddings().weight.detach().cpu()
 print("the matrix:", tuple(matrix.shape), " this sentence's ids:", tuple(inputs["input_ids"].shape))
 rows = matrix[inputs["input_ids"][0]]
 pd.DataFrame(rows[:, :6].numpy().round(3), index=labels)
@@ -428,7 +584,7 @@ with checks.hidden("input_embeddings"):
 # </details>
 
 # %% tags=["needs-answer"]
-mine = input_embeddings(model, inputs["input_ids"])[0].detach()
+mine = input_embeddings(model, inputs["input_ids"].to(DEVICE))[0].detach().cpu()
 alone = F.cosine_similarity(rows, mine, dim=1)
 figure, axes = plt.subplots(1, 2, figsize=(8, 4.6), sharey=True)
 pictures.token_vectors(rows[:, :40], labels, title="rows of the matrix", ax=axes[0])
@@ -557,10 +713,11 @@ pair = [
     "No fever.",
     "No fever, chills, night sweats, weight loss, cough, nausea, vomiting or diarrhea.",
 ]
-batch = tokenizer(pair, padding=True, return_tensors="pt")
+batch = tokenizer(pair, padding=True, return_tensors="pt").to(DEVICE)
+single = tokenizer(pair[:1], return_tensors="pt").to(DEVICE)
 with torch.no_grad():
     hidden = model(**batch).last_hidden_state
-    alone = model(**tokenizer(pair[:1], return_tensors="pt")).last_hidden_state.mean(1)
+    alone = model(**single).last_hidden_state.mean(1)
 pooled = mean_pool(hidden, batch["attention_mask"])
 gaps = {"masked mean": pooled[0] - alone[0], "plain mean over T": hidden[0].mean(0) - alone[0]}
 plots.bars(list(gaps), [gap.norm() / alone.norm() for gap in gaps.values()], digits=4,
@@ -580,7 +737,7 @@ plt.show()
 #   (not `pooler_output`); anything else raises a `ValueError`, without any texts too;
 # - never more than `batch_size` texts in one forward call; padding changes no vector;
 # - texts longer than `model.config.max_position_embeddings` tokens are truncated to that by the tokenizer;
-# - evaluation mode and no gradients while you compute; afterwards the model's mode, the global gradient setting and the caller's
+# - the batch goes where the model is (`.to(model.device)`); evaluation mode and no gradients while you compute; afterwards the model's mode, the global gradient setting and the caller's
 #   list are as they were, also when the model raises an error on the way;
 # - the dtype is the model's; vectors are not normalised; an empty list gives `(0, hidden_size)`.
 #
@@ -696,7 +853,7 @@ claim("throughput_ratio", speed["32 at a time"] / speed["1 at a time"])
 
 # %% [markdown]
 # *Bars: texts per second for one, 8 and 32 texts in a forward call.* Batches pay because a call has a fixed cost and because a larger matrix
-# product uses the processor better; sorting by length keeps the padding from eating the gain up.
+# product uses the processor better; sorting by length keeps most of the padding away.
 #
 # Vectors that do not change need not be computed twice. `text.cached_embeddings` keeps each one on disk under a key made of
 # the text **and** the model, its revision, the pooling and the length limit: leave one of them out, and some day you read vectors of
@@ -883,7 +1040,7 @@ for name, table in similarity.items():
 # - `features_by_layer`: a list with one array or CPU tensor `(N, F)` per layer (`F` may differ); `labels` `(N,)` integers, two or more classes;
 #   `groups` `(N,)` integers or strings;
 # - return a `DataFrame` with a row per layer, in the order given, and at least the columns `layer` (0, 1, ...) and `accuracy`: the fraction
-#   of rows predicted rightly **in held-out groups**, the mean over the splits (not the best split, nor a median);
+#   of rows that are right **in held-out groups**, the mean over the splits (not the best split, nor a median);
 # - any split that keeps each group on one side, any number of splits, one too; the classifier is given (or take another linear one);
 # - whatever is fitted, scaling too, is fitted on the training side alone, and nothing is chosen by its held-out accuracy;
 # - the same `seed` gives the same table.
@@ -955,9 +1112,9 @@ with checks.hidden("layer_probe"):
 # </details>
 
 # %% [markdown]
-# The sentences for the probe come with their truth. Neither their templates nor their findings (stated so) were in the text on which the
+# The sentences for the probe come with their truth. Neither their templates nor their findings were in the text on which the
 # shipped model was trained: *syncope*, *tinnitus* and the others occur there only in neutral sentences such as "A leaflet about syncope was handed out".
-# The cues and most other words do occur there, in other sentences: nobody can know a word that they never met.
+# The cues and most other words do occur there, in other sentences: nobody can know a word that they never met. As in part 4, many sentences go through the model at once.
 
 # %%
 N_PROBE = 480 if IS_SHIPPED else 160
@@ -966,21 +1123,31 @@ for i in (0, 1, 2, 3):
     print("negated " if probed.negated[i] else "asserted", probed.texts[i])
 
 
-def word_states(texts: list[str], starts: np.ndarray, ends: np.ndarray) -> torch.Tensor:
+@torch.no_grad()
+def word_states(texts, starts, ends, what: str = "", batch_size: int = 64) -> torch.Tensor:
     """Mean state of all layers over the pieces from start to end: ``(layers + 1, N, D)``."""
-    columns = []
-    for note, start, end in zip(texts, starts.tolist(), ends.tolist(), strict=True):
-        encoded = tokenizer(note)
-        pieces = slice(encoded.char_to_token(start), encoded.char_to_token(end - 1) + 1)
-        columns.append(text.token_states(note, tokenizer, model)[:, pieces].mean(1))
-    return torch.stack(columns, 1)
+    order = sorted(range(len(texts)), key=lambda i: len(texts[i]))
+    rows = [torch.empty(0)] * len(texts)
+    for first in training.progress(range(0, len(order), batch_size), desc=what or "sentences"):
+        chosen = order[first : first + batch_size]
+        batch = tokenizer([texts[i] for i in chosen], padding=True, return_tensors="pt")
+        states = model(**batch.to(DEVICE), output_hidden_states=True).hidden_states
+        states = torch.stack(states).cpu()  # (layers + 1, B, T, D)
+        for row, i in enumerate(chosen):
+            begin = batch.char_to_token(row, int(starts[i]))
+            end = batch.char_to_token(row, int(ends[i]) - 1) + 1
+            rows[i] = states[:, row, begin:end].mean(1)
+    return torch.stack(rows, 1)
 
 
-finding_states = word_states(probed.texts, probed.start, probed.end)
+finding_states = word_states(probed.texts, probed.start, probed.end, "states of the findings")
 print("states of the findings:", tuple(finding_states.shape))
 
 # %% [markdown]
-# Your `layer_probe` decides what is held out. Three choices, from strict to careless:
+# Your `layer_probe` decides what is held out. Three choices, from strict to careless. Guess the strict one's accuracy in the last layer:
+
+# %%
+strict_guess = checks.guess("accuracy in the last layer, templates held out", ...)
 
 # %% tags=["needs-answer"]
 negated = probed.negated.astype(int)
@@ -989,11 +1156,13 @@ curves = {
     "findings held out": layer_probe(list(finding_states), negated, probed.finding, SEED),
     "nothing held out": layer_probe(list(finding_states), negated, np.arange(N_PROBE), SEED),
 }
-pictures.accuracy_by_layer(
+ax = pictures.accuracy_by_layer(
     curves, chance=0.5, title="Negated or asserted, from the finding's vector"
 )
+plots.mark_guess(ax, strict_guess, axis="y", at=len(finding_states) - 1)
 plt.show()
 strict = curves["templates held out"]["accuracy"].iloc[-1]
+strict_guess.reveal(strict)
 claim("negation_few_templates", strict)
 claim("negation_new_findings", curves["findings held out"]["accuracy"].iloc[-1])
 claim("negation_leak", curves["nothing held out"]["accuracy"].iloc[-1] - strict)
@@ -1002,41 +1171,86 @@ claim("negation_leak", curves["nothing held out"]["accuracy"].iloc[-1] - strict)
 # *Three lines of accuracy by layer beside a dashed line at one half.* At layer 0 a finding has seen no other word, and the probe guesses. One block later it is right on nearly all sentences
 # about findings it never met, as long as it knows the sentence's *template*; on other templates it is right less often. Had you split the rows at random, you would have reported the top line.
 #
-# Who is to blame for that gap, the model or the probe? With 40 templates in all, a probe for 128 dimensions learns from about 30, too few to tell "negated" from "one of these phrases".
-# So give the probe more to learn from: the corpus's own templates, over a hundred, with other findings. It is then tested on templates *and* findings that are new to the model and to the probe.
+# ### Is it the probe, or the vectors?
+#
+# A high accuracy is not yet knowledge of negation: the groups may leak, or the probe may learn whatever one asks. Hewitt and Liang (2019) ask it something senseless beside: a **control
+# task**. Every finding gets a coin of its own, and the probe has to say which side it shows. Only the word's identity can tell. *Selectivity* is the real accuracy minus that.
 
-# %%
-known = corpus.make_assertion_sentences(2 * N_PROBE, random_state=SEED + 1, held_out=False)
-known_states = word_states(known.texts, known.start, known.end)
-
-
-def fit_here_test_there(here, labels_here, there, labels_there) -> pd.DataFrame:
-    """Accuracy by layer of a linear probe that is fitted on some sentences and tested on others."""
-    probe = make_pipeline(StandardScaler(), LogisticRegression(C=0.01, max_iter=1000))
-    scores = [
-        probe.fit(a, labels_here).score(b, labels_there) for a, b in zip(here, there, strict=True)
-    ]
-    return pd.DataFrame({"layer": range(len(scores)), "accuracy": scores})
-
-
-everything_new = fit_here_test_there(known_states, known.negated, finding_states, probed.negated)
+# %% tags=["needs-answer"]
+coin = np.random.default_rng(SEED).integers(0, 2, size=len(corpus.ALL_FINDINGS))
+coin[probed.finding[0]] = 1 - coin[probed.finding[1]]  # both sides occur
+nothing_held_out = np.arange(N_PROBE)
+control_task = layer_probe(list(finding_states), coin[probed.finding], nothing_held_out, SEED)
 pictures.accuracy_by_layer(
-    {"templates and findings new": everything_new}, chance=0.5, title="More templates to learn from"
+    {"negated or asserted": curves["nothing held out"], "control task: the coin": control_task},
+    chance=0.5,
+    title="A probe and its control task, nothing held out",
 )
 plt.show()
-claim("negation_static", everything_new["accuracy"].iloc[0])
-claim("negation_new_templates", everything_new["accuracy"].iloc[-1])
+selectivity = curves["nothing held out"]["accuracy"] - control_task["accuracy"]
+print("selectivity by layer:", selectivity.round(2).tolist())
+claim("control_task_static", control_task["accuracy"].iloc[0])
+claim("selectivity_last", selectivity.iloc[-1])
 
 # %% [markdown]
-# *One line of accuracy by layer.* Findings and templates are both new now, and yet it is about as high as the line for known templates above: the gap was mostly the probe's own. A low accuracy may be the
-# probe's fault, a high one cannot be. Which templates still fail?
+# *Two lines that cross: the coin is known best at layer 0, negation from layer 1 on.* Layer 0 holds who the finding is and nothing of its status. In the last layer negation is nearly certain, and
+# the coin has become harder: part of the word's identity has been given up. Remember that for part 8.
+#
+# Why is the strict line lower? With 40 templates in all, the probe learns from 30: perhaps too few to tell "negated" from "one of these phrases". To blame the number of templates, change it
+# *alone*: the same number of rows, the same tests, and the probe's own setting (C, how strongly it is held back) chosen anew inside each training side, by groups. One run learns from 30 of the new
+# templates, the other from the corpus's own, over a hundred, with other findings. Both are tested on the same ten templates that are new to model and probe.
 
 # %%
-last_probe = make_pipeline(StandardScaler(), LogisticRegression(C=0.01, max_iter=1000))
-last_probe.fit(known_states[-1], known.negated)
+known = corpus.make_assertion_sentences(N_PROBE, random_state=SEED + 1, held_out=False)
+known_states = word_states(known.texts, known.start, known.end, "the corpus's sentences")
+
+
+def tuned_probe(features, labels, groups):
+    """A linear probe whose C is chosen on held-out groups of its own training side."""
+    probe = make_pipeline(StandardScaler(), LogisticRegression(max_iter=1000))
+    grid = {"logisticregression__C": [0.001, 0.01, 0.1, 1.0]}
+    folds = list(GroupKFold(4).split(features, labels, groups))
+    return GridSearchCV(probe, grid, cv=folds).fit(features, labels)
+
+
+scores = []
+splits = GroupShuffleSplit(n_splits=8, test_size=0.25, random_state=SEED)
+rng = np.random.default_rng(SEED)
+new, old = finding_states[-1].numpy(), known_states[-1].numpy()
+for train, test in splits.split(new, negated, probed.template):
+    same = rng.permutation(len(old))[: len(train)]  # as many rows as the other run has
+    few = tuned_probe(new[train], negated[train], probed.template[train])
+    many = tuned_probe(old[same], known.negated[same], known.template[same])
+    scores.append([p.score(new[test], negated[test]) for p in (few, many)])
+by_rule = np.array(
+    [rule_status(*row) == 1 for row in zip(probed.texts, probed.start, probed.end, strict=True)]
+)
+scores = np.array(scores)
+rule = float((by_rule == probed.negated).mean())
+mean, error = scores.mean(0), 1.96 * scores.std(0, ddof=1) / len(scores) ** 0.5
+plots.bars(
+    ["30 templates", "over 100 templates", "rule, all sentences"],
+    [*mean, rule],
+    low=[*(mean - error), rule],
+    high=[*(mean + error), rule],
+    xlim=(0.5, 1.0),
+    xlabel="accuracy on templates that are new (mean of 8 splits, 95 %)",
+)
+plt.show()
+claim("templates_few", mean[0])
+claim("templates_many", mean[1])
+claim("negation_rule", rule)
+
+# %% [markdown]
+# *Three bars: a probe fitted on 30 templates, one fitted on over a hundred with as many rows, and a rule.* The difference of the first two is what the choice of templates does at fixed rows and a
+# fairly chosen C: a few points in a hundred here, about as wide as the intervals. And the rule (cues before and after the finding, as in NegEx) needs no vectors at all: the
+# baseline that a probe has to be compared with. Which templates does the probe still miss?
+
+# %%
+last_probe = tuned_probe(old, known.negated, known.template)
 outcome = pd.DataFrame(
     {
-        "right": last_probe.predict(finding_states[-1]) == probed.negated,
+        "right": last_probe.predict(new) == probed.negated,
         "template": probed.template,
         "negated": probed.negated,
         "for example": probed.texts,
@@ -1047,26 +1261,74 @@ outcome.groupby("template").agg(
 ).sort_values("right").head(6).round(2)
 
 # %% [markdown]
-# A table of the six hardest templates, the fraction right and an example of each. Cues *behind* the finding, and two that cancel each other
-# ("could not be ruled out"), are what small models and rule systems find hardest. And this is a model of three layers on generated text: what a large one can do, run the cells
-# with Bio_ClinicalBERT to see when you have a network.
+# *The six hardest templates, the fraction right and an example of each.* This is a model of three layers on generated text: what a large one can do, run the cells with Bio_ClinicalBERT to see
+# when you have a network.
+#
+# ### More than two answers
+#
+# "Pneumonia could not be ruled out" neither asserts nor denies. The 2010 i2b2 challenge asked for *possible* as a class of its own, and for *conditional*, *hypothetical* and *somebody else* beside;
+# ConText adds *historical*. Ask the same vectors for three classes, and then what they make of the rest:
+
+# %%
+OTHERS = {
+    "history": "She had syncope two years ago.",
+    "family": "The mother of the patient has syncope.",
+    "hypothetical": "Return to the clinic if you have syncope.",
+}
+three = corpus.make_assertion_sentences(N_PROBE, random_state=SEED + 2, possible=True)
+learn = corpus.make_assertion_sentences(
+    2 * N_PROBE, random_state=SEED + 3, held_out=False, possible=True
+)
+learned = word_states(learn.texts, learn.start, learn.end, "sentences to learn from")[-1].numpy()
+asked = word_states(three.texts, three.start, three.end, "sentences to test")[-1].numpy()
+three_way = tuned_probe(learned, learn.status, learn.template)
+rules = np.array(
+    [rule_status(*row) for row in zip(three.texts, three.start, three.end, strict=True)]
+)
+recall = {
+    name: [float((said == k)[three.status == k].mean()) for k in range(3)]
+    for name, said in (("probe", three_way.predict(asked)), ("rule", rules))
+}
+starts = [sentence.index("syncope") for sentence in OTHERS.values()]
+other_states = word_states(list(OTHERS.values()), starts, np.array(starts) + 7, "others")[-1]
+for (kind, sentence), said in zip(
+    OTHERS.items(), three_way.predict(other_states.numpy()), strict=True
+):
+    print(f"{kind:13} {sentence:45} the probe says: {corpus.STATUSES[said]}")
+claim("possible_recall", recall["probe"][2])
+pd.DataFrame(recall, index=list(corpus.STATUSES)).T.round(3)
+
+# %% [markdown]
+# *The fraction found of each class, by the probe and by the rule* (whose hedges were written by the author of the sentences: it is seen at its best). With *possible* as a third answer the probe loses much, on all three:
+# the notes of the shipped model hardly ever say that something is possible, and a probe can read only what training has put there. And a probe has just the classes that it was given:
+# history, family and hypothetical get one of the three names, whatever they are. Who was ill, and when, has to be asked for as well.
 #
 # Now the two senses of eight words, tested the same way: the probe is fitted on the corpus's own sentences and tested on sentences that neither model nor probe has read.
 
+
 # %%
+def fit_here_test_there(here, labels_here, there, labels_there) -> pd.DataFrame:
+    """Accuracy by layer of a linear probe that is fitted on some sentences and tested on others."""
+    probe = make_pipeline(StandardScaler(), LogisticRegression(C=0.01, max_iter=1000))
+    scores = [
+        probe.fit(a, labels_here).score(b, labels_there) for a, b in zip(here, there, strict=True)
+    ]
+    return pd.DataFrame({"layer": range(len(scores)), "accuracy": scores})
+
+
 sense_states, senses, tables = {}, {}, {}
 for word in corpus.AMBIGUOUS_WORDS:
     states_of = {}
-    for held_out, n in ((False, 200), (True, 128)):
+    for held_out, n in ((False, 160), (True, 128)):
         data = corpus.make_sense_sentences(
             word, n if IS_SHIPPED else n // 3, random_state=SEED, held_out=held_out
         )
-        states_of[held_out] = data, word_states(data.texts, data.start, data.start + len(word))
+        ends = data.start + len(word)
+        states_of[held_out] = data, word_states(data.texts, data.start, ends, word)
     (old, old_states), (senses[word], sense_states[word]) = states_of[False], states_of[True]
     tables[word] = fit_here_test_there(
         old_states, old.sense, sense_states[word], senses[word].sense
     )
-    print(f"{word:10}", " | ".join(senses[word].texts[:2]))
 pictures.accuracy_by_layer(tables, chance=0.5, title="Which of two senses does a word have?")
 plt.show()
 last = [table["accuracy"].iloc[-1] for table in tables.values()]
@@ -1096,49 +1358,127 @@ axes[1].get_legend().set_bbox_to_anchor((1.02, 1.0))
 plt.show()
 
 # %% [markdown]
-# *Two maps, a colour for each word, a shape for each sense. Left, each word is a cloud in which the shapes mix; right, many small groups, most of one shape.*
+# *Two maps, a colour for each word, a shape for each sense. Left, each word is a cloud in which the shapes mix; right, many small groups, most of one shape.* Look for *positive* and *negative*: antonyms stand in the same
+# sentences ("the culture was ..."), so what fills one blank fills the other, and they share their groups, one a sense. Near in such a space means "used alike", not "means the same".
 #
 # ## 7 Attention with words
 #
 # How does the cue reach the finding? Each head of each block has a matrix of weights: row = the token that looks, column = the token
-# it looks at. The rows of "cough" and "fever" are the ones to read here.
+# it looks at. Choose a head, then a word (hover, tap, or arrow keys).
 
 # %%
 note = "Patient denies cough but reports fever."
 note_labels = text.token_labels(note, tokenizer)
 weights = text.attention_of(note, tokenizer, model)  # (layers, H, T, T)
-marks = {note_labels.index(w): c for w, c in (("cough", "tab:red"), ("fever", "tab:green"))}
-pictures.attention_heads(
-    weights[0][:4].numpy(), note_labels, title="first block, four heads", highlight=marks
-)
-plt.show()
-cue, finding = note_labels.index("denies"), note_labels.index("cough")
-for layer, block in enumerate(weights):
-    print(f"block {layer}: cough -> denies by head", block[:, finding, cue].numpy().round(2))
+
+
+def place_of(word: str) -> int:
+    """Position of the first piece of a word of the note, however it was split."""
+    return int(tokenizer(note).char_to_token(note.index(word)))
+
+
+cue, finding, fever = (place_of(word) for word in ("denies", "cough", "fever"))
+marks = {finding: "tab:red", fever: "tab:green"}
+plots.attention_explorer(note_labels, weights[:1], query=finding, title="Heads of the first block")
 
 # %% [markdown]
-# *Four heat maps with the tokens on both axes.* In the shipped model three heads of the first block look one token ahead or back. The first one seeks the cue: "cough" gives much of its weight to "denies", but so does
-# "fever", which is not denied. A large weight shows where a head looks, not what the model concludes. So test it, as in
-# notebook 01: take the cue away and see which tokens' vectors change. A token whose vector does not notice the missing cue cannot be using it.
+# *The darkness of a word is how much the chosen word looks at it: white 0, full blue 1, in every head. Where does "cough" look? The next cell says it in numbers.*
+
+# %%
+for head, matrix in enumerate(weights[0][:4]):
+    looks = {
+        word: note_labels[int(matrix[at].argmax())]
+        for word, at in (("cough", finding), ("fever", fever))
+    }
+    shares = [round(float(matrix[at].max()), 2) for at in (finding, fever)]
+    print(f"first block, head {head + 1}: most of all", looks, shares)
+
+# %% [markdown]
+# In the shipped model one head of the first block looks one token back, one looks one ahead, and one looks one or two ahead ("cough" to "reports", which is not its cue). The first has no
+# fixed distance: it looks for a cue further back, and finds "denies" from "cough", but also from "fever", which is not denied. A large weight shows where a head looks, not what the model concludes. So
+# intervene, as in notebook 01: change the cue, and see which tokens' vectors follow. First guess which token's vector moves farthest in the last layer.
+
+# %%
+moves_guess = checks.guess("token that moves farthest", ["denies", "cough", "fever"], ...)
 
 # %%
 without_cue = note.replace("denies", "reports", 1)
-before = text.token_states(note, tokenizer, model)[-1]
-after = text.token_states(without_cue, tokenizer, model)[-1]
-moved = 1 - F.cosine_similarity(before, after, dim=1)
+before = text.token_states(note, tokenizer, model)
+after = text.token_states(without_cue, tokenizer, model)
+moved = 1 - F.cosine_similarity(before, after, dim=-1)  # (layers + 1, T)
 plots.word_bars(
     note_labels,
-    {"denies -> reports": moved.numpy()},
+    {"denies -> reports": moved[-1].numpy()},
     highlight=marks,
     ylabel="1 - cosine, last layer",
 )
 plt.show()
-fever = note_labels.index("fever")
-claim("cue_moves_its_finding", moved[finding] / moved[fever])
+three_words = {"denies": cue, "cough": finding, "fever": fever}
+moves_guess.reveal(max(three_words, key=lambda word: moved[-1, three_words[word]]))
+print(
+    "by layer:", {w: [round(v, 2) for v in moved[:, at].tolist()] for w, at in three_words.items()}
+)
+claim("cue_moves_its_finding", moved[-1, finding] / moved[-1, fever])
+claim("changed_token_moves", moved[-1, cue])
 
 # %% [markdown]
 # *Bars, one a token: how far its vector in the last layer moves when "denies" becomes "reports".* "cough", which the cue governs, moves most; "fever" behind the "but" moves
-# far less. So the cue does reach its finding. That is still no promise for other sentences: the probe above tested that.
+# far less. And the word that was changed? It differs most at layer 0, where it is another row of the matrix, and less in every later layer: the two verbs stand in the same place of the same sentence, and
+# what is said of the sentence, they share. What the change *means* is written elsewhere.
+#
+# **Where does it travel?** *Activation patching* (Vig et al., 2020): run the changed sentence, put the vector of *one* place at *one* layer from the original run in its stead, let the rest run on, and ask your
+# probe of part 6 about "cough". 1 means that this one vector brings "negated" back altogether.
+
+# %%
+blocks = list(getattr(getattr(model, "encoder", model), "layer", []))  # BERT's own layout
+pair = [tokenizer(s, return_tensors="pt").to(DEVICE) for s in (note, without_cue)]
+
+
+@torch.no_grad()
+def says_negated(batch) -> float:
+    """What the probe says of "cough": above 0 is negated."""
+    state = model(**batch).last_hidden_state[0, finding]
+    return float(last_probe.decision_function(state.cpu().numpy()[None])[0])
+
+
+def brought_back(module: nn.Module, cuts: list[tuple[int, slice]]) -> list[float]:
+    """For each (place, part) of a module's output: the share of the answer that it brings back."""
+    with probes.record(module) as seen:
+        original, changed = says_negated(pair[0]), says_negated(pair[1])
+    shares = []
+    for place, part in cuts:
+        stored = seen[1].clone()
+        stored[..., part] = seen[0][..., part]
+        with probes.patch(module, stored, [place]):
+            shares.append((says_negated(pair[1]) - changed) / (original - changed))
+    return shares
+
+
+# %%
+if blocks:
+    places = [(place, slice(None)) for place in range(len(note_labels))]
+    by_place = [brought_back(module, places) for module in [model.embeddings, *blocks]]
+    width = model.config.hidden_size // model.config.num_attention_heads
+    parts = [slice(at, at + width) for at in range(0, model.config.hidden_size, width)]
+    by_head = [
+        brought_back(block.attention.self, [(finding, part) for part in parts]) for block in blocks
+    ]
+    figure, axes = plt.subplots(1, 2, figsize=(10, 3.2), width_ratios=(2, 1))
+    layers = ["static (0)", *(f"block {i + 1}" for i in range(len(blocks)))]
+    heads = [f"head {h + 1}" for h in range(len(parts))]
+    left, right = (np.round(shares, 1) + 0.0 for shares in (by_place, by_head))
+    look = {"annotate": True, "digits": 1, "vmin": 0, "vmax": 1}
+    plots.heat_map(left, rows=layers, columns=note_labels, title="by place", ax=axes[0], **look)
+    plots.heat_map(right, rows=layers[1:], columns=heads, title='at "cough"', ax=axes[1], **look)
+    plt.show()
+    claim("patched_cue_static", by_place[0][cue])
+    claim("patched_finding_block_1", by_place[1][finding])
+    claim("patched_heads_first_block", max(by_head[0]))
+
+# %% [markdown]
+# *Two heat maps of the share brought back. Left, layers down and tokens across; right, blocks down and heads across.* Before the first block everything hangs on the cue's own place, after it on
+# "cough": in the shipped model the message travels in one step, and the later blocks leave it where it is. Most of it goes through the head that looks one token back, some through the one that seeks
+# a cue. In *this* sentence: where the cue stands further off, the first cannot reach. Look again with a sentence of your own.
 #
 # ## 8 Searching notes
 #
@@ -1215,136 +1555,405 @@ with checks.hidden("nearest_notes"):
 # </details>
 
 # %% [markdown]
-# The peer is TF-IDF: words, weighted by how rare they are, no training at all. Two kinds of questions with known answers: **paraphrases**, where the
+# The baseline is TF-IDF: words, weighted by how rare they are, no training at all. Two kinds of questions with known answers: **paraphrases**, where the
 # query says "pyrexia" and the notes say "fever", and **negation**, where "There was no cough" should find the notes that deny cough and not
-# those that report it. Scored by *precision at 5*: the fraction of relevant notes among the first five, beside what random notes would score.
+# those that report it. Of the first five notes: how many have the right *polarity* (denied or not), how many the right *finding*, and how many both? Guess before you look:
+
+# %%
+miss_guess = checks.guess(
+    "what do the mean vectors get wrong in a question like 'There was no cough'?",
+    ["the polarity", "the finding", "neither"],
+    ...,
+)
 
 # %%
 search = corpus.make_search_notes(320, random_state=SEED)
-relevant = np.stack([search.relevant(q) for q in range(len(search.queries))])
-kind = np.array(search.query_kind)
+n_notes, is_negation = len(search.notes), np.array(search.query_kind) == "negation"
 for name in ("paraphrase", "negation"):
-    q = int(np.flatnonzero(kind == name)[1])
-    print(
-        f"{name}: {search.queries[q]!r} wants e.g. {search.notes[np.flatnonzero(relevant[q])[0]]!r}"
-    )
+    q = int(np.flatnonzero(np.array(search.query_kind) == name)[1])
+    example = search.notes[int(np.flatnonzero(search.relevant(q))[0])]
+    print(f"{name}: {search.queries[q]!r} wants e.g. {example!r}")
 
 
-def precision_at_5(similarities: np.ndarray) -> dict[str, float]:
-    """Mean precision among the five best notes, by kind of query; similarities ``(queries, notes)``."""
+def right_in_five(similarities: np.ndarray, queries: np.ndarray | None = None) -> dict[str, float]:
+    """Fractions of the five best notes; similarities ``(queries, notes)``, of some queries."""
     best = np.argsort(-similarities, axis=1, kind="stable")[:, :5]
-    hits = np.take_along_axis(relevant, best, axis=1).mean(1)
-    return {name: float(hits[kind == name].mean()) for name in ("paraphrase", "negation")}
+    finding = search.note_finding[best] == search.query_finding[:, None]
+    polarity = search.note_negated[best] == search.query_negated[:, None]
+    kept = np.ones(len(best), bool) if queries is None else queries
+    rows = {"polarity": polarity, "finding": finding, "both": polarity & finding}
+    result = {name: float(hit[is_negation & kept].mean()) for name, hit in rows.items()}
+    return result | {"paraphrase: finding": float(finding[~is_negation & kept].mean())}
 
 
-vectorizer = TfidfVectorizer().fit(search.notes)
-by_words = (vectorizer.transform(search.queries) @ vectorizer.transform(search.notes).T).toarray()
-chance = {name: float(relevant[kind == name].mean()) for name in ("paraphrase", "negation")}
-scores = {"random notes": chance, "TF-IDF": precision_at_5(by_words)}
-folder = tempfile.TemporaryDirectory()
-vectors = text.cached_embeddings(
-    list(search.notes + search.queries), tokenizer, model, folder=folder.name, show_progress=False
-)
-note_vectors, query_vectors = vectors[: len(search.notes)], vectors[len(search.notes) :]
-by_meaning = F.normalize(query_vectors, dim=1) @ F.normalize(note_vectors, dim=1).T
-scores["mean of token vectors"] = precision_at_5(by_meaning.numpy())
-table = pd.DataFrame(scores).T.round(3)
-for system, name in (("TF-IDF", "tfidf"), ("mean of token vectors", "vectors")):
-    for question in ("paraphrase", "negation"):
-        claim(f"search_{question}_{name}", scores[system][question])
-table
+def cosines(vectors: torch.Tensor) -> np.ndarray:
+    """Cosine of every query with every note; vectors of the notes first, then of the queries."""
+    unit = F.normalize(vectors, dim=1)
+    return (unit[n_notes:] @ unit[:n_notes].T).numpy()
+
 
 # %% tags=["needs-answer"]
-for q in (3, 5):
-    indices, similarities = nearest_notes(query_vectors[q], note_vectors, 5)
-    print(f"{search.query_kind[q]}: {search.queries[q]}")
-    for i, value in zip(indices.tolist(), similarities.tolist(), strict=True):
-        print(
-            f"   {value:.2f} {'relevant    ' if relevant[q, i] else 'not relevant'} {search.notes[i]}"
-        )
+everything_read = list(search.notes + search.queries)
+folder = tempfile.TemporaryDirectory()
+vectors = {
+    pooling: text.cached_embeddings(
+        everything_read,
+        tokenizer,
+        model,
+        folder=folder.name,
+        embed=lambda *args, pooling=pooling: embed_texts(*args, pooling=pooling),
+        pooling=pooling,
+    )
+    for pooling in ("cls", "mean")
+}
+vectorizer = TfidfVectorizer().fit(search.notes)
+by_words = (vectorizer.transform(search.queries) @ vectorizer.transform(search.notes).T).toarray()
+centred = vectors["mean"] - vectors["mean"][:n_notes].mean(0)
+systems = {
+    "random notes": np.random.default_rng(SEED).random(by_words.shape),
+    "TF-IDF": by_words,
+    "[CLS]": cosines(vectors["cls"]),
+    "mean": cosines(vectors["mean"]),
+    "mean, common direction removed": cosines(centred),
+}
+found = pd.DataFrame({name: right_in_five(table) for name, table in systems.items()}).T
+miss_guess.reveal("the finding")
+other = search.note_finding[None] != search.query_finding[:, None]
+for name in ("mean", "mean, common direction removed"):
+    low, high = np.quantile(systems[name][other], [0.1, 0.9])
+    print(f"{name}: cosine with notes about other findings {low:.2f} to {high:.2f}")
+claim("search_polarity_mean", found.loc["mean", "polarity"])
+claim("search_finding_mean", found.loc["mean", "finding"])
+claim("search_finding_tfidf", found.loc["TF-IDF", "finding"])
+claim("search_finding_centred", found.loc["mean, common direction removed", "finding"])
+found.round(3)
 
 # %% [markdown]
-# Read the table as it stands. Where query and note share no content word, TF-IDF has nothing to compare but filling words, and vectors can only
-# be better if the model has learned that two names mean one thing. Where the words do agree, TF-IDF is hard to beat, and it needs no model. And
-# neither is safe on negation: a mean over all tokens dilutes the one word that turns the meaning round. If negation decides, ask for it directly, as your
-# probe did.
+# *The table by polarity and finding.* The mean vectors know very well **whether** something is denied, better than TF-IDF, and hardly **what**: part 6 saw how the finding's identity fades from layer to
+# layer. The mean has not diluted the negation; it has kept little else. That all cosines are high has its own name, *anisotropy* (Ethayarajh, 2019): the vectors share one direction. Taking
+# that away spreads the cosines out and hardly changes who comes first.
 #
+# ### A cure, before and after
+#
+# Nothing in the training asked for similar notes to lie together. So ask for it: take the mean of *every* layer (the first ones still know the word), and learn one linear map with a **contrastive** loss, in which notes
+# that say the same of the same finding attract each other and all others repel. The map learns from other sentences of the corpus; eight findings are kept out of it altogether. The encoder itself stays as it is.
+
+# %% tags=["needs-answer"]
+KEPT_OUT = (1, 4, 7, 10, 13, 16, 19, 22)  # findings that the map never sees
+
+
+@torch.no_grad()
+def every_layer(texts: list[str]) -> torch.Tensor:
+    """The mean over tokens of each layer, side by side: ``(N, (layers + 1) * D)``."""
+    rows = []
+    for first in training.progress(range(0, len(texts), 64), desc="every layer"):
+        batch = tokenizer(texts[first : first + 64], padding=True, return_tensors="pt").to(DEVICE)
+        layers = model(**batch, output_hidden_states=True).hidden_states
+        rows.append(torch.cat([mean_pool(h, batch["attention_mask"]) for h in layers], 1).cpu())
+    return torch.cat(rows)
+
+
+teach = corpus.make_assertion_sentences(3000, random_state=SEED + 9, held_out=False)
+taught = ~np.isin(teach.finding, KEPT_OUT)
+x = every_layer([note for note, keep in zip(teach.texts, taught, strict=True) if keep])
+centre, scale = x.mean(0), x.std(0) + 1e-6
+says = torch.tensor((teach.finding * 2 + teach.status)[taught])
+generator = torch.Generator().manual_seed(SEED)
+weight = torch.randn(64, x.shape[1], generator=generator).div(x.shape[1] ** 0.5).requires_grad_()
+optimizer = torch.optim.AdamW([weight], lr=3e-3)
+for _ in training.progress(range(600), desc="contrastive map"):
+    chosen = torch.randperm(len(x), generator=generator)[:256]
+    z = F.normalize((x[chosen] - centre) / scale @ weight.T, dim=1)
+    itself = torch.eye(256, dtype=torch.bool)
+    same = (says[chosen, None] == says[chosen]) & ~itself
+    log_p = (z @ z.T / 0.1).masked_fill(itself, -1e9).log_softmax(1)
+    loss = -((log_p * same).sum(1) / same.sum(1).clamp(min=1))[same.any(1)].mean()
+    optimizer.zero_grad()
+    loss.backward()
+    optimizer.step()
+
+# %% tags=["needs-answer"]
+features = (every_layer(everything_read) - centre) / scale
+maps = {"every layer, before": features, "every layer, after": features @ weight.detach().T}
+unseen = np.isin(search.query_finding, KEPT_OUT)
+rows = {name: right_in_five(cosines(table), ~unseen) for name, table in maps.items()}
+rows |= {f"{n}, kept out": right_in_five(cosines(table), unseen) for n, table in maps.items()}
+cured = pd.DataFrame(rows).T
+before, after = (cured.loc[f"every layer, {when}"] for when in ("before", "after"))
+claim("search_cured", after["both"], control=before["both"])
+claim(
+    "search_cured_paraphrase", after["paraphrase: finding"], control=before["paraphrase: finding"]
+)
+left_out = [cured.loc[f"every layer, {when}, kept out", "both"] for when in ("after", "before")]
+claim("search_cured_kept_out", left_out[0], control=left_out[1])
+cured.round(3)
+
+# %% [markdown]
+# *The same table for the mean of every layer before and after the map, for findings that it saw and findings kept out.* The map is all that differs between the rows *before* and *after*: it finds again what the layers
+# know, also, to a lesser degree, for findings it never saw. What it cannot guess is that two unseen names mean one thing: paraphrases of findings kept out gain least.
+#
+# This is how sentence encoders are made (Sentence-BERT; in medicine **MedCPT**, trained on 255 million searches of PubMed, and **SapBERT**, on the synonyms of UMLS). A usual search has two steps: such vectors, often
+# with TF-IDF's cousin BM25 beside them, fetch a hundred notes; a *reranker* that reads query and note together puts them in order. In *retrieval-augmented generation* what is fetched becomes the context of a language
+# model, and a note of the wrong polarity becomes a wrong answer in good English. If negation decides, ask for it directly, as your probe did.
+
+# %% tags=["needs-answer"]
+for name, table in (("mean", vectors["mean"]), ("after the map", maps["every layer, after"])):
+    q = 5
+    indices, similarities = nearest_notes(table[n_notes + q], table[:n_notes], 5)
+    print(f"{name}: {search.queries[q]}")
+    for i, value in zip(indices.tolist(), similarities.tolist(), strict=True):
+        verdict = "relevant    " if search.relevant(q)[i] else "not relevant"
+        print(f"   {value:.2f} {verdict} {search.notes[i]}")
+
+# %% [markdown]
 # ## 9 What a model may give away
 #
 # Models trained on notes are trained on people. A model can remember a rare string that it has read often enough, and a model that is
-# published cannot be called back. To see it without harming anybody, twenty invented secrets were planted in the corpus of the shipped model:
-# "The record number of *name* is 4 7 1 9.", each 0, 1, 10, 50 or 200 times among about 25,000 notes (Carlini et al., 2019, call them *canaries*). If the model has
-# learned nothing, the true number ranks somewhere among the 10,000 possible ones. *Exposure* is $\log_2 10{,}000 - \log_2 \text{rank}$, in bits:
-# about 1.4 for a guess on average, 13.3 when the true number comes first.
+# published cannot be called back. To see it without harming anybody, invented secrets are planted below among notes on which the shipped model is trained further:
+# "The record number of *name* is 4 7 1 9.", each a known number of times (Carlini et al., 2019, call them *canaries*). Mask the four digits and ask the model for the
+# loss of every possible number: if it has learned nothing, the true one stands anywhere among the 10,000. In bits,
+#
+# $$\text{exposure} = \log_2 n - \log_2 \text{rank},$$
+#
+# about 1.4 on average for a guess among many, $\log_2 n$ when the true number comes first.
+#
+# > **Exercise `exposure`** · 3 points · 8 minutes · difficulty 2 of 5
+#
+# - `losses` `(n,)`, an array or a tensor (of any floating dtype, with a gradient or without): one loss for each candidate; `secret`: the index of the true one, from 0;
+# - the *rank* is the number of candidates whose loss is **not above** the secret's, itself included: rank 1 is the best, and who shares the secret's loss counts against it;
+# - return a Python float; one candidate alone gives 0; losses may be infinite; a `nan` anywhere is a `ValueError`.
+
+
+# %% nbgrader={"grade": false, "grade_id": "exposure", "locked": false, "schema_version": 3, "solution": true, "task": false}
+def exposure(losses: np.ndarray | torch.Tensor, secret: int) -> float:
+    """Bits by which a model prefers a secret to the other candidates.  ``(n,)`` -> float."""
+    ### BEGIN SOLUTION
+    values = torch.as_tensor(losses)
+    if values.isnan().any():
+        raise ValueError("losses holds nan, which has no rank")
+    rank = int((values <= values[secret]).sum())
+    return float(np.log2(len(values)) - np.log2(rank))
+    ### END SOLUTION
+
+
+# %% nbgrader={"grade": true, "grade_id": "exposure_check", "locked": true, "points": 3, "schema_version": 3, "solution": false, "task": false}
+checks.clinicalbert_embeddings.exposure(exposure)
+### BEGIN HIDDEN TESTS
+with checks.hidden("exposure"):
+    _c = checks.clinicalbert_embeddings
+    _g = torch.Generator().manual_seed(81)
+    _inf, _nan = float("inf"), float("nan")
+    for _n, _dtype in (
+        (2, torch.float32),
+        (3000, torch.float64),
+        (33, torch.bfloat16),
+        (50, torch.float16),
+    ):
+        _losses = torch.randn(_n, generator=_g, dtype=torch.float64).mul(3).to(_dtype)
+        for _secret in (0, _n - 1, int(_losses.argmin()), int(_losses.argmax())):
+            _c.compare_exposure(exposure, _losses, _secret, f"the exposure among {_n}, {_dtype}")
+        if _dtype != torch.bfloat16:
+            _c.compare_exposure(exposure, _losses.numpy(), 1, f"an array of {_dtype}")
+    _close = 1.0 + torch.arange(9, dtype=torch.float64) * 1e-12
+    _c.compare_exposure(exposure, _close, 4, "losses that differ by 1e-12")
+    _grad = torch.tensor([2.0, 1.0, 3.0], dtype=torch.bfloat16, requires_grad=True)
+    _c.compare_exposure(exposure, _grad, 0, "bfloat16 with a gradient")
+    for _values, _secret in (
+        ([_inf, 1.0, _inf], 0),
+        ([-_inf, 1.0, 2.0], 0),
+        ([-_inf, 1.0, -_inf], 2),
+        ([_inf, _inf], 1),
+        ([0.0, -0.0, 1.0], 1),
+        ([-5.0, -7.0, -1.0, -7.0], 3),
+    ):
+        _c.compare_exposure(exposure, torch.tensor(_values), _secret, f"losses {_values}")
+        _c.compare_exposure(exposure, np.array(_values), _secret, f"an array of {_values}")
+    _c.compare_exposure(exposure, np.array([_inf]), 0, "one infinite loss")
+    for _values, _secret in (
+        ([_nan, 1.0], 1),
+        ([1.0, _nan], 1),
+        ([_nan], 0),
+        ([_inf, _nan, 2.0], 2),
+    ):
+        for _kind in (torch.tensor, np.array):
+            _c.error_of(exposure, _kind(_values), _secret, naming="", why="a loss that is nan")
+### END HIDDEN TESTS
+
+# %% [markdown]
+# <details><summary>Hint 1</summary>
+#
+# Compare all losses with the secret's and count: `losses <= losses[secret]`.
+#
+# </details>
+# <details><summary>Hint 2</summary>
+#
+# `torch.as_tensor` takes arrays and tensors, and `.isnan().any()` finds a `nan`, with which every comparison is False. `math.log2` of a Python `int` gives a float.
+#
+# </details>
+# <details><summary>Hint 3: nearly all of it</summary>
+#
+# `values = torch.as_tensor(losses)`; `rank = int((values <= values[secret]).sum())`; then `float(np.log2(len(values)) - np.log2(rank))`.
+#
+# </details>
+
+# %% [markdown]
+# Now a hospital trains the encoder further on notes of its own: 300 ordinary ones, and among them a hundred secrets, twenty each planted 0, 1, 5, 20 or 80 times. Your `mask_tokens` makes the training
+# data. Two passes are made, with 40 % masked (Wettig et al., 2023, find that more masking often helps). A number that was read 2 × 20 times: how many bits, of the 13.3 that there can be, does the model give away?
 
 # %%
-masked_tokenizer, masked_model = text.load_masked_language_model()
-canaries = corpus.make_canaries(random_state=0)  # the seed with which the model was made
+bits_guess = checks.guess("mean exposure of a secret planted 20 times, in bits", ...)
+
+# %% tags=["needs-answer"]
+secrets = corpus.make_canaries(random_state=SEED, levels=(0, 1, 5, 20, 80), per_level=20)
+members = list(corpus.make_clinical_corpus(300, random_state=SEED + 70).texts)
+strangers = list(corpus.make_clinical_corpus(300, random_state=SEED + 71).texts)
+planted = [secrets.text(i) for i, n in enumerate(secrets.repeats) for _ in range(n)]
+tuned = copy.deepcopy(masked_model).train().requires_grad_(True)
+optimizer = torch.optim.AdamW(tuned.parameters(), lr=1e-3)
+dice = torch.Generator().manual_seed(SEED)
+notes = (members + planted) * 2
+batches = training.bucketed_batches([len(note) for note in notes], 32, generator=dice)
+for chosen in training.progress(batches, desc="the hospital trains"):
+    batch = masked_tokenizer(
+        [notes[i] for i in chosen.tolist()],
+        padding=True,
+        return_tensors="pt",
+        return_special_tokens_mask=True,
+    )
+    special = batch["special_tokens_mask"].bool()
+    hidden, labels = mask_tokens(batch["input_ids"], special, MASK_ID, VOCAB_SIZE, dice, 0.4)
+    states = tuned.bert(hidden, attention_mask=batch["attention_mask"]).last_hidden_state
+    loss = F.cross_entropy(tuned.cls(states[labels != -100]), labels[labels != -100])
+    optimizer.zero_grad()
+    loss.backward()
+    nn.utils.clip_grad_norm_(tuned.parameters(), 1.0)
+    optimizer.step()
+tuned = tuned.eval()
+
+# %% tags=["needs-answer"]
 digit_ids = masked_tokenizer.convert_tokens_to_ids([str(digit) for digit in range(10)])
 
 
 @torch.no_grad()
-def exposure(canary: int) -> float:
-    """Bits by which the model prefers the true record number to a random one."""
-    prompt = f"The record number of {canaries.names[canary]} is [MASK] [MASK] [MASK] [MASK]."
-    batch = masked_tokenizer(prompt, return_tensors="pt")
-    places = batch["input_ids"][0] == masked_tokenizer.mask_token_id
-    logp = masked_model(**batch).logits[0, places][:, digit_ids].log_softmax(1)  # (4, 10)
-    every = logp[0, :, None, None, None] + logp[1, :, None, None] + logp[2, :, None] + logp[3]
-    rank = 1 + int((every > every[tuple(canaries.digits[canary])]).sum())
-    return float(np.log2(every.numel() / rank))
+def number_losses(net: nn.Module) -> torch.Tensor:
+    """Loss of each of the 10,000 numbers in the four masked places behind every name."""
+    prompts = [f"The record number of {n} is [MASK] [MASK] [MASK] [MASK]." for n in secrets.names]
+    batch = masked_tokenizer(prompts, padding=True, return_tensors="pt")
+    logits = net(**batch).logits[batch["input_ids"] == MASK_ID]
+    digits = -logits.log_softmax(-1)[:, digit_ids].reshape(len(prompts), 4, 10)
+    a, b, c, d = digits.unbind(1)
+    return (
+        a[:, :, None, None, None]
+        + b[:, None, :, None, None]
+        + c[:, None, None, :, None]
+        + d[:, None, None, None, :]
+    ).flatten(1)
 
 
-bits = np.array([exposure(canary) for canary in range(len(canaries.names))])
-levels = np.unique(canaries.repeats)
-spread = [bits[canaries.repeats == level] for level in levels]
-exposures = plots.bars(
+# %% tags=["needs-answer"]
+numbers, levels = secrets.digits @ [1000, 100, 10, 1], np.unique(secrets.repeats)
+means, errors = {}, {}
+for when, net in (("before", masked_model), ("after", tuned)):
+    pairs = zip(number_losses(net), numbers, strict=True)
+    bits = np.array([exposure(losses, int(number)) for losses, number in pairs])
+    spread = [bits[secrets.repeats == level] for level in levels]
+    means[when] = np.array([values.mean() for values in spread])
+    errors[when] = np.array([1.96 * values.std(ddof=1) / len(values) ** 0.5 for values in spread])
+ax = plots.bars(
     [f"planted {level} times" for level in levels],
-    [values.mean() for values in spread],
-    low=[values.min() for values in spread],
-    high=[values.max() for values in spread],
+    means["after"],
+    low=means["after"] - errors["after"],
+    high=means["after"] + errors["after"],
     reference=np.log2(10_000),
     reference_label="number known",
-    xlabel="exposure in bits (mean, least and most of four)",
+    xlabel="exposure in bits (mean of 20 secrets, 95 %)",
     digits=1,
-)  # fmt: skip
-exposures.legend(loc="upper right")
+)
+plots.mark_guess(ax, bits_guess, at=3)
 plt.show()
-claim("exposure_never_planted", spread[0].mean())
-claim("exposure_planted_200_times", spread[-1].mean())
+bits_guess.reveal(float(means["after"][3]), digits=1)
+known_now = (spread[-1] > np.log2(10_000) - 0.5).sum()
+print("before that training, by level:", means["before"].round(1).tolist())
+print(f"true number first for {known_now} of the 20 that were planted {levels[-1]} times")
+claim("exposure_never_planted", means["after"][0])
+claim("exposure_planted_80_times", means["after"][-1], control=means["before"][-1])
 
 # %% [markdown]
-# *Bars of exposure for secrets planted 0 to 200 times, with the least and the most of four.* What was never planted, or once, is as good as unknown. Secrets that were
-# repeated move towards the top of the list of ten thousand, some nearly all the way. With four secrets a level the bars are rough: that one level stands above the next says little.
+# *Bars of exposure for secrets planted 0 to 80 times, with the interval of the mean.* What was planted rarely is as good as unknown; what was repeated moves towards the top of the list of ten thousand, and some numbers come first. *Before* is the same
+# model without that training: only the reading differs.
 #
-# Is it also possible to say of an *ordinary* note whether the model was trained on it (*membership inference*)? The simplest attack compares losses: training notes should be
-# easier. Here are 300 of the model's training notes and 300 fresh ones from the same generator.
+# Is it also possible to say of an *ordinary* note whether the model was trained on it (*membership inference*)? The simplest attack takes the loss: training notes should be easier. But some notes are easy for every model. A
+# better attack subtracts the loss of a **reference model** that has not read the notes in question (Mireshghallah et al., 2022): here the encoder as it was before. For a patient it counts whether an attacker can be *sure* of a
+# few, so beside the AUC stands the fraction of members found when 5 in 100 strangers are accused (Carlini et al., 2022).
 
 # %%
-members = corpus.make_clinical_corpus(300, random_state=0).texts  # the first notes of its corpus
-strangers = corpus.make_clinical_corpus(300, random_state=SEED + 77).texts
+attack_guess = checks.guess("AUC of the attack by loss alone", ...)
 
 
+# %%
 @torch.no_grad()
-def note_loss(note: str) -> float:
-    """Mean loss of a note's tokens, each seventh token masked at a time."""
-    ids = masked_tokenizer(note, return_tensors="pt", truncation=True, max_length=128)["input_ids"]
-    inner = torch.arange(1, ids.shape[1] - 1)
-    masks = torch.stack([torch.isin(torch.arange(ids.shape[1]), inner[i::7]) for i in range(7)])
-    hidden = torch.where(masks, masked_tokenizer.mask_token_id, ids)
-    return F.cross_entropy(masked_model(hidden).logits[masks], ids.expand(7, -1)[masks]).item()
+def note_losses(net: nn.Module, notes: list[str]) -> np.ndarray:
+    """Mean loss of each note's tokens, every seventh token masked at a time."""
+    order = sorted(range(len(notes)), key=lambda i: len(notes[i]))
+    result = np.zeros(len(notes))
+    for first in training.progress(range(0, len(order), 32), desc="losses of notes"):
+        chosen = order[first : first + 32]
+        batch = masked_tokenizer(
+            [notes[i] for i in chosen],
+            padding=True,
+            return_tensors="pt",
+            return_special_tokens_mask=True,
+        )
+        ids, real = batch["input_ids"], ~batch["special_tokens_mask"].bool()
+        total = torch.zeros(len(chosen))
+        for start in range(7):
+            masks = real & (torch.arange(ids.shape[1]) % 7 == start)
+            hidden = torch.where(masks, MASK_ID, ids)
+            states = net.bert(hidden, attention_mask=batch["attention_mask"]).last_hidden_state
+            each = F.cross_entropy(net.cls(states[masks]), ids[masks], reduction="none")
+            total.index_add_(0, masks.nonzero()[:, 0], each)
+        result[chosen] = (total / real.sum(1)).numpy()
+    return result
 
 
-losses = [[note_loss(note) for note in notes] for notes in (members, strangers)]
-auc = roc_auc_score([1] * 300 + [0] * 300, [-loss for loss in losses[0] + losses[1]])
-print(f"mean loss: training notes {np.mean(losses[0]):.3f}, fresh notes {np.mean(losses[1]):.3f}")
-claim("membership_auc", auc)
+# %%
+everyone = members + strangers
+loss_tuned, loss_before = (note_losses(net, everyone) for net in (tuned, masked_model))
+is_member = np.arange(len(everyone)) < len(members)
+
+
+def attack(score: np.ndarray, n_boot: int = 200) -> dict[str, float]:
+    """AUC with its 95 % interval, and the members found at 5 % of strangers accused."""
+    rng = np.random.default_rng(SEED)
+    yes, no = score[is_member], score[~is_member]
+    draws = [
+        roc_auc_score(is_member, np.r_[rng.choice(yes, len(yes)), rng.choice(no, len(no))])
+        for _ in range(n_boot)
+    ]
+    low, high = np.quantile(draws, [0.025, 0.975])
+    found = float((yes > np.quantile(no, 0.95)).mean())
+    return {"AUC": roc_auc_score(is_member, score), "low": low, "high": high, "found at 5 %": found}
+
+
+attacks = pd.DataFrame(
+    {
+        "loss": attack(-loss_tuned),
+        "loss before training (control)": attack(-loss_before),
+        "loss, minus that of the reference": attack(loss_before - loss_tuned),
+    }
+).T
+attack_guess.reveal(float(attacks.loc["loss", "AUC"]))
+claim("membership_auc", attacks.loc["loss", "AUC"])
+claim("membership_reference", attacks.iloc[2]["AUC"], control=attacks.loc["loss", "AUC"])
+attacks.round(3)
 
 # %% [markdown]
-# An AUC not far above one half: the notes all come from the same templates, and so short a training leaves little trace of a single note. That is *no* proof of safety in general.
-# On real notes, an attack with a reference model told members from strangers with an AUC of 0.90 for ClinicalBERT (Mireshghallah et al., 2022), while simple
+# *AUC with its interval and members found, by attack.* The loss alone tells a little; seen beside the reference model's loss it tells somewhat more, though the intervals overlap. The control, the same notes before the training, is near one half. So short a training on notes from the same templates leaves little trace of
+# a single one. That is *no* proof of safety in general: on real notes such an attack told members from strangers with an AUC of 0.90 for ClinicalBERT (Mireshghallah et al., 2022), while simple
 # prompting recovered little (Lehman et al., 2021; Vakili and Dalianis, 2021). Larger generative models give back training text word for word (Carlini et al., 2021).
-# Vectors are not anonymous either: words of a note can be recovered from its embedding (Song and Raghunathan, 2020). Treat a model trained on notes,
+#
+# **Vectors are not anonymous either.** From a sentence's embedding its words can be guessed (Song and Raghunathan, 2020), and *Vec2Text* (Morris et al., 2023) writes a text, embeds it, compares and corrects until both vectors
+# agree: it gave back 92 % of texts of 32 tokens exactly, and full names from embedded clinical notes. A leaked vector index is a leaked archive. Treat a model trained on notes,
 # and the embeddings it makes, like the notes: access by agreement, de-identification before training, and no publication without a review.
 #
 # ## Written answer
@@ -1375,16 +1984,19 @@ checks.clinicalbert_embeddings.summary(globals())
 
 # %% [markdown]
 # **What you learned.** Tokens have offsets and lead back to the note. The encoder's input is word + position + segment, normalised; the matrix alone is not it. A note's vector
-# is a masked mean, and padding must not matter. "Contextual" is a claim that a probe can decide, if templates do not cross the split. Search by vectors
-# needs TF-IDF beside it. A model remembers what it has read often.
+# is a masked mean, and padding must not matter. "Contextual" is a claim that a probe can decide, beside a control task, if templates do not cross the split. A mean vector knows what its training
+# asked for; what it did not ask for can be learned on top. A model remembers what it has read often.
 #
 # **Where to read on**
 #
 # - Devlin et al. (2019), *BERT: Pre-training of Deep Bidirectional Transformers*; Wu et al. (2016) on word pieces.
 # - Alsentzer et al. (2019), *Publicly Available Clinical BERT Embeddings*; Li et al. (2022), *Clinical-Longformer and Clinical-BigBird*.
 # - Ethayarajh (2019), *How Contextual are Contextualized Word Representations?*; Hewitt and Liang (2019), *Designing and Interpreting Probes with Control Tasks*.
-# - Reimers and Gurevych (2019), *Sentence-BERT*: why a plain mean or `[CLS]` is a weak sentence vector, and what helps.
-# - Chapman et al. (2001) on NegEx; Harkema et al. (2009) on ConText.
+# - Reimers and Gurevych (2019), *Sentence-BERT*: why a plain mean or `[CLS]` is a weak sentence vector, and what helps; Jin et al. (2023), *MedCPT*; Liu et al. (2021), *SapBERT*.
+# - Yang et al. (2022), *GatorTron*, 8.9 billion parameters; Sounack et al. (2025), *BioClinical ModernBERT*, 8,192 tokens where Bio_ClinicalBERT was trained on 128 at a time: longer notes reach it in parts that it has
+#   hardly seen. Embeddings today also come from large language models (BehnamGhader et al., 2024, *LLM2Vec*); the tests of this notebook apply to them as they stand.
+# - Chapman et al. (2001) on NegEx; Harkema et al. (2009) on ConText; Uzuner et al. (2011) on the assertions of i2b2 2010. Vig et al. (2020) on patching.
 # - Carlini et al. (2019), *The Secret Sharer*; Carlini et al. (2021), *Extracting Training Data from Large Language Models*; Lehman et al. (2021),
 #   *Does BERT Pretrained on Clinical Notes Reveal Sensitive Data?*; Vakili and Dalianis (2021), *Are Clinical BERT Models Privacy Preserving?*; Mireshghallah et al. (2022), *Quantifying
-#   Privacy Risks of Masked Language Models Using Membership Inference Attacks*; Song and Raghunathan (2020), *Information Leakage in Embedding Models*.
+#   Privacy Risks of Masked Language Models Using Membership Inference Attacks*; Song and Raghunathan (2020), *Information Leakage in Embedding Models*;
+#   Morris et al. (2023), *Text Embeddings Reveal (Almost) As Much As Text*.

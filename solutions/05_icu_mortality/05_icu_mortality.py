@@ -98,7 +98,7 @@ checks.setup()
 
 # %%
 COHORT = {
-    "n_stays": 2500,
+    "n_stays": 2400,
     "events_per_stay": 50,
 }  # the full one: {"n_stays": 10_000, "events_per_stay": 80}
 MIMIC_FOLDER = None
@@ -449,7 +449,7 @@ static.head(3)
 
 # %%
 people = np.random.default_rng(SEED).permutation(static["subject_id"].unique())
-n_test, n_val = round(0.25 * len(people)), round(0.12 * len(people))
+n_test, n_val = round(0.25 * len(people)), round(0.08 * len(people))
 part_of = dict.fromkeys(people[:n_test], "test") | dict.fromkeys(
     people[n_test : n_test + n_val], "validation"
 )

@@ -8,7 +8,7 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
 TREES = ("classroom", "course_utils", "benchmarks", "tools")
-FLOORS = {"files": 0, "authoring": 1, "intake": 2, "judging": 2, "gradebook": 3}
+FLOORS = {"files": 0, "pages": 0, "authoring": 1, "intake": 2, "judging": 2, "gradebook": 3}
 
 
 def modules():

@@ -18,6 +18,7 @@ from course_utils.checks.clinicalbert_embeddings.embeddings import (
     pooling_mistakes,
 )
 from course_utils.checks.clinicalbert_embeddings.encoding import TEXTS, compare_texts, compare_word
+from course_utils.checks.clinicalbert_embeddings.masking import mask_tokens  # the first exercise
 from course_utils.checks.clinicalbert_embeddings.models import (
     LONG,
     shipped_model,
@@ -31,14 +32,25 @@ from course_utils.checks.clinicalbert_embeddings.probing import (
     assert_unseen,
     probe_table,
 )
+from course_utils.checks.clinicalbert_embeddings.registry import NOTEBOOK, summary
 from course_utils.checks.clinicalbert_embeddings.search import compare_nearest
 from course_utils.checks.clinicalbert_embeddings.tokens import token_table, vocabulary_rows
 from course_utils.checks.compare import same
 from course_utils.checks.core import require
-from course_utils.checks.notebook import Notebook
 
-NOTEBOOK = Notebook("04_clinicalbert_embeddings", written=5)
-summary = NOTEBOOK.summary
+__all__ = [
+    "NOTEBOOK",
+    "embed_texts",
+    "input_embeddings",
+    "layer_probe",
+    "mask_tokens",
+    "mean_pool",
+    "nearest_notes",
+    "search_vocabulary",
+    "summary",
+    "tokenization_table",
+    "word_vector",
+]
 
 
 @NOTEBOOK.exercise(points=3)

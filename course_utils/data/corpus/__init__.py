@@ -16,12 +16,14 @@ from course_utils.data.corpus.corpus import (
     make_sense_sentences,
     phrases,
 )
+from course_utils.data.corpus.suiting import STATUSES
 from course_utils.data.corpus.writer import ALL_FINDINGS
 
 __all__ = [
     "ALL_FINDINGS",
     "AMBIGUOUS_WORDS",
     "N_TRAIN_FINDINGS",
+    "STATUSES",
     "AssertionSentences",
     "Canaries",
     "ClinicalCorpus",

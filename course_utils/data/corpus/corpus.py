@@ -24,6 +24,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from course_utils.data.corpus import templates as words
+from course_utils.data.corpus.suiting import GROUPS, HELD_OUT_GROUPS, suits, tests_for
 from course_utils.data.corpus.writer import ALL_FINDINGS, Writer
 
 N_TRAIN_FINDINGS = len(words.FINDINGS)
@@ -49,14 +50,14 @@ class ClinicalCorpus:
 
 @dataclass(frozen=True)
 class AssertionSentences:
-    """Sentences about one finding each, for probing negation.
+    """Sentences about one finding each, for probing assertion.
 
     Attributes
     ----------
     texts, names : tuples of str (N,), the sentence and the finding's name in it
     start, end : int arrays (N,), character span of the name
     finding, template : int arrays (N,)
-    negated : bool array (N,)
+    status : int array (N,), index into ``STATUSES``: asserted, negated or possible
     """
 
     texts: tuple[str, ...]
@@ -65,7 +66,12 @@ class AssertionSentences:
     end: np.ndarray
     finding: np.ndarray
     template: np.ndarray
-    negated: np.ndarray
+    status: np.ndarray
+
+    @property
+    def negated(self) -> np.ndarray:
+        """Which sentences deny their finding, bool (N,)."""
+        return self.status == 1
 
 
 @dataclass(frozen=True)
@@ -144,16 +150,34 @@ class Canaries:
         return f"The record number of {self.names[canary]} is {number}."
 
 
-def make_canaries(*, random_state: int | np.random.Generator) -> Canaries:
-    """Draw 20 invented names with record numbers, planted 0, 1, 10, 50 or 200 times."""
+def make_canaries(
+    *,
+    random_state: int | np.random.Generator,
+    levels: tuple[int, ...] = (0, 1, 10, 50, 200),
+    per_level: int = 4,
+) -> Canaries:
+    """Draw invented names with record numbers, ``per_level`` of them for each number of repeats.
+
+    The twenty by default are those of the shipped model's corpus; more have names of their own.
+
+    Raises
+    ------
+    ValueError
+        If more than a hundred names are asked for.
+    """
     rng = np.random.default_rng(random_state)
-    starts, ends = ("Bral", "Crom", "Dulv", "Frim", "Gask"), ("ador", "ebin", "ipost", "oquay")
-    names = tuple(start + end for start in starts for end in ends)
-    repeats = np.repeat([0, 1, 10, 50, 200], 4)
+    n = per_level * len(levels)
+    starts, ends = "Bral Crom Dulv Frim Gask", "ador ebin ipost oquay"
+    if n > 20:
+        starts = "Alb Bor Cald Dren Elm Fosk Gral Hest Ing Jarv"
+        ends = "aren eck ido oth umby aville enko izzi ola ursk"
+    names = tuple(start + end for start in starts.split() for end in ends.split())
+    if n > len(names):
+        raise ValueError(f"there are {len(names)} names, got per_level={per_level}, {levels=}")
     return Canaries(
-        tuple(names[i] for i in rng.permutation(len(names))),
-        rng.integers(0, 10, size=(len(names), 4)),
-        repeats,
+        tuple(names[i] for i in rng.permutation(len(names))[:n]),
+        rng.integers(0, 10, size=(n, 4)),
+        np.repeat(levels, per_level),
     )
 
 
@@ -275,12 +299,18 @@ def _neutral(writer: Writer) -> str:
 
 
 def make_assertion_sentences(
-    n_samples: int, *, random_state: int | np.random.Generator, held_out: bool = True
+    n_samples: int,
+    *,
+    random_state: int | np.random.Generator,
+    held_out: bool = True,
+    possible: bool = False,
 ) -> AssertionSentences:
     """Write sentences that assert or negate one finding, half of each kind.
 
     With ``held_out=True`` neither the findings (in such a sentence) nor the templates occur in
-    :func:`make_clinical_corpus`; with ``held_out=False`` both are the corpus's own.
+    :func:`make_clinical_corpus`; with ``held_out=False`` both are the corpus's own. With
+    ``possible=True`` a third of the sentences call their finding possible; their templates are not
+    the corpus's.
 
     Raises
     ------
@@ -290,21 +320,23 @@ def make_assertion_sentences(
     _check_count("n_samples", n_samples)
     writer = Writer(random_state)
     low, high = (N_TRAIN_FINDINGS, len(ALL_FINDINGS)) if held_out else (0, N_TRAIN_FINDINGS)
-    asserted = words.HELD_OUT_ASSERTED if held_out else words.ASSERTED
-    negative = words.HELD_OUT_NEGATED if held_out else words.NEGATED
+    groups = HELD_OUT_GROUPS if held_out else GROUPS
     rows = []
     for i in range(n_samples):
-        negated = bool(i % 2)
-        group = negative if negated else asserted
-        template = writer.below(len(group))
-        finding = low + writer.below(high - low)
+        status = i % (3 if possible else 2)
+        able: list[int] = []
+        while not able:
+            template = writer.below(len(groups[status]))
+            line = groups[status][template].replace("{L}", "{f}")
+            able = [f for f in range(low, high) if f in suits(line)]
+        finding = able[writer.below(len(able))]
         name = writer.name(finding)
         prefix = writer.pick(["", writer.fill(writer.pick(words.OPENERS)) + " "])
-        sentence = writer.fill(group[template].replace("{L}", "{f}"), f=name)
+        sentence = writer.fill(line, f=name, test=writer.pick(tests_for([finding]) or ["CT"]))
         start = sentence.lower().index(name.lower())
         text, start = prefix + sentence, start + len(prefix)
-        number = template + len(asserted) * negated
-        rows.append((text, text[start : start + len(name)], start, finding, number, negated))
+        number = template + sum(map(len, groups[:status]))
+        rows.append((text, text[start : start + len(name)], start, finding, number, status))
     columns = list(zip(*rows, strict=True)) if rows else [()] * 6
     starts = np.array(columns[2], dtype=np.int64)
     return AssertionSentences(
@@ -314,7 +346,7 @@ def make_assertion_sentences(
         starts + np.array([len(name) for name in columns[1]], dtype=np.int64),
         np.array(columns[3], dtype=np.int64),
         np.array(columns[4], dtype=np.int64),
-        np.array(columns[5], dtype=bool),
+        np.array(columns[5], dtype=np.int64),
     )
 
 
@@ -366,9 +398,10 @@ def make_search_notes(n_notes: int, *, random_state: int | np.random.Generator) 
     notes, finding, negated = [], [], []
     for i in range(n_notes):
         number = named_twice[(i // 2) % len(named_twice)]
-        group = words.NEGATED if i % 2 else words.ASSERTED
-        name = words.FINDINGS[number][0]
-        notes.append(writer.fill(writer.pick(group).replace("{L}", "{f}"), f=name))
+        lines = [line.replace("{L}", "{f}") for line in GROUPS[i % 2]]
+        line = writer.pick([line for line in lines if number in suits(line)])
+        test = writer.pick(tests_for([number]) or ["CT"])
+        notes.append(writer.fill(line, f=words.FINDINGS[number][0], test=test))
         finding.append(number)
         negated.append(bool(i % 2))
     queries, kinds, query_finding, query_negated = [], [], [], []

@@ -14,7 +14,7 @@ from pathlib import Path
 _HERE = Path(__file__).parent
 
 
-def _sections(file: str) -> dict[str, list[str]]:
+def sections(file: str) -> dict[str, list[str]]:
     """Lines of a text file by the name in brackets above them."""
     found: dict[str, list[str]] = {}
     lines: list[str] = []
@@ -111,7 +111,7 @@ SLOTS: dict[str, tuple[str, ...]] = {
     }.items()
 }
 
-_SENTENCES = _sections("sentences.txt")
+_SENTENCES = sections("sentences.txt")
 OPENERS = _SENTENCES["OPENERS"]
 ASSERTED = _SENTENCES["ASSERTED"]
 PSEUDO = _SENTENCES["PSEUDO"]
@@ -163,7 +163,7 @@ angioplasty|cystoscopy|physiotherapy|reorientation|supplements""".replace("\n", 
 
 # word -> {sense: (sentences of the corpus, sentences kept back)}
 SENSES: dict[str, dict[str, tuple[list[str], list[str]]]] = {}
-for _name, _lines in _sections("senses.txt").items():
+for _name, _lines in sections("senses.txt").items():
     _word, _sense = _name.split(": ")
     _border = _lines.index("==")
     SENSES.setdefault(_word, {})[_sense] = (_lines[:_border], _lines[_border + 1 :])

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from course_utils.data import corpus
+from course_utils.data.corpus import suiting
 from course_utils.data.corpus import templates as words
 
 
@@ -32,7 +33,7 @@ def test_same_seed_same_notes(notes):
 def test_checksums_of_the_integers(notes):
     assert digest(notes.note, notes.finding, notes.negated) == "da8365e868a0c7f8"
     data = corpus.make_assertion_sentences(50, random_state=1)
-    assert digest(data.start, data.end, data.finding, data.template) == "cbbf4c3dffa61e7b"
+    assert digest(data.start, data.end, data.finding, data.template) == "5f83463f29ae42d4"
 
 
 def test_words_and_texts_are_those_the_shipped_model_was_trained_on(notes):
@@ -122,8 +123,41 @@ def test_paraphrase_queries_share_no_name_with_their_notes():
             assert (data.note_negated[relevant] == data.query_negated[number]).all()
 
 
+def test_possible_is_a_third_status_of_its_own():
+    for held_out in (True, False):
+        data = corpus.make_assertion_sentences(90, random_state=4, held_out=held_out, possible=True)
+        assert np.bincount(data.status).tolist() == [30, 30, 30]
+        assert (data.negated == (data.status == 1)).all()
+    groups = [*suiting.GROUPS, *suiting.HELD_OUT_GROUPS]
+    lines = [line for group in groups for line in group]
+    assert len(lines) == len(set(lines))
+    pattern = corpus.kept_back_sentences()
+    assert not any(pattern.search(line) for line in suiting.GROUPS[2])
+
+
+def test_no_sentence_is_absurd():
+    data = corpus.make_assertion_sentences(2000, random_state=5, possible=True)
+    texts = [*data.texts, *corpus.make_assertion_sentences(
+        2000, random_state=5, held_out=False, possible=True).texts,
+        *corpus.make_search_notes(400, random_state=5).notes]  # fmt: skip
+    symptoms = "hoarseness|cough|coughing|tinnitus|ear pain|nausea|headache|chills|insomnia"
+    tests = "|".join(words.SLOTS["test"])
+    absurd = re.compile(
+        rf"^({tests})\b.*\b({symptoms})\b|\b({symptoms})\b.* (on|by) ({tests}|exam)\b"
+        rf"|woke up with.*(ago|week)|feels (effusion|nodule|pneumothorax)|Neither (.*) nor \5\b",
+        re.IGNORECASE,
+    )
+    assert not [text for text in texts if absurd.search(text)]
+
+
 def test_canaries():
+    many = corpus.make_canaries(random_state=0, levels=(0, 1, 5, 20, 80), per_level=20)
+    assert len(set(many.names)) == 100
+    assert np.bincount(many.repeats)[[0, 1, 5, 20, 80]].tolist() == [20] * 5
+    with pytest.raises(ValueError, match="100 names"):
+        corpus.make_canaries(random_state=0, per_level=21)
     data = corpus.make_canaries(random_state=0)
+    assert not set(many.names) & set(data.names)
     assert len(set(data.names)) == len(data.names) == len(data.repeats)
     assert re.fullmatch(r"The record number of [A-Z][a-z]+ is \d \d \d \d\.", data.text(0))
 

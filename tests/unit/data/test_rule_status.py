@@ -1,7 +1,9 @@
 """The rule that says asserted, negated or possible of one finding in its sentence."""
 
+import numpy as np
 import pytest
 
+from course_utils.data import corpus
 from course_utils.data.notes import rule_status
 
 
@@ -22,3 +24,9 @@ from course_utils.data.notes import rule_status
 def test_cues_their_reach_and_what_ends_it(sentence, status):
     start = sentence.lower().index("cough")
     assert rule_status(sentence, start, start + 5) == status
+
+
+def test_the_rule_is_a_strong_baseline():
+    data = corpus.make_assertion_sentences(600, random_state=3, possible=True)
+    said = [rule_status(*row) for row in zip(data.texts, data.start, data.end, strict=True)]
+    assert np.mean(np.array(said) == data.status) > 0.9

@@ -1,0 +1,11 @@
+"""Mistake: A ratio without a logarithm.
+Message: take log2
+"""
+
+
+def exposure(losses, secret):
+    values = torch.as_tensor(losses).detach().double()
+    if values.isnan().any():
+        raise ValueError("nan among the losses")
+    rank = int((values <= values[secret]).sum())
+    return float(len(values) / rank)

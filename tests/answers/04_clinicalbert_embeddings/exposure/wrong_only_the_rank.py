@@ -1,0 +1,11 @@
+"""Mistake: The logarithm of the rank.
+Message: minus log2(rank)
+"""
+
+
+def exposure(losses, secret):
+    values = torch.as_tensor(losses).detach().double()
+    if values.isnan().any():
+        raise ValueError("nan among the losses")
+    rank = int((values <= values[secret]).sum())
+    return float(np.log2(rank))

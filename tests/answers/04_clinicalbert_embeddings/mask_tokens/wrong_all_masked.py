@@ -1,0 +1,13 @@
+"""Mistake: Every chosen token becomes the mask.
+Message: became the mask
+"""
+
+
+def mask_tokens(input_ids, special, mask_id, vocab_size, generator, share=0.15):
+    chosen = (torch.rand(input_ids.shape, generator=generator) < share) & ~special
+    labels = torch.where(chosen, input_ids, -100)
+    fate = torch.rand(input_ids.shape, generator=generator)
+    words = torch.randint(vocab_size, input_ids.shape, generator=generator)
+    inputs = torch.where(chosen & (fate < 1.0), mask_id, input_ids)
+    inputs = torch.where(chosen & (fate > 1.0), words, inputs)
+    return inputs, labels

@@ -1,0 +1,14 @@
+"""Mistake: The generator is seeded anew in each call.
+Message: same masking twice
+"""
+
+
+def mask_tokens(input_ids, special, mask_id, vocab_size, generator, share=0.15):
+    generator.manual_seed(0)
+    chosen = (torch.rand(input_ids.shape, generator=generator) < share) & ~special
+    labels = torch.where(chosen, input_ids, -100)
+    fate = torch.rand(input_ids.shape, generator=generator)
+    words = torch.randint(vocab_size, input_ids.shape, generator=generator)
+    inputs = torch.where(chosen & (fate < 0.8), mask_id, input_ids)
+    inputs = torch.where(chosen & (fate >= 0.9), words, inputs)
+    return inputs, labels

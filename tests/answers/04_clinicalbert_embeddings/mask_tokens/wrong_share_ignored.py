@@ -1,0 +1,13 @@
+"""Mistake: 0.15 whatever is asked for.
+Message: `share` says how many
+"""
+
+
+def mask_tokens(input_ids, special, mask_id, vocab_size, generator, share=0.15):
+    chosen = (torch.rand(input_ids.shape, generator=generator) < 0.15) & ~special
+    labels = torch.where(chosen, input_ids, -100)
+    fate = torch.rand(input_ids.shape, generator=generator)
+    words = torch.randint(vocab_size, input_ids.shape, generator=generator)
+    inputs = torch.where(chosen & (fate < 0.8), mask_id, input_ids)
+    inputs = torch.where(chosen & (fate >= 0.9), words, inputs)
+    return inputs, labels

@@ -1,0 +1,15 @@
+"""Mistake: Without anything chosen the input itself comes back.
+Message: share their memory
+"""
+
+
+def mask_tokens(input_ids, special, mask_id, vocab_size, generator, share=0.15):
+    chosen = (torch.rand(input_ids.shape, generator=generator) < share) & ~special
+    if not chosen.any():
+        return input_ids, torch.full_like(input_ids, -100)
+    labels = torch.where(chosen, input_ids, -100)
+    fate = torch.rand(input_ids.shape, generator=generator)
+    words = torch.randint(vocab_size, input_ids.shape, generator=generator)
+    inputs = torch.where(chosen & (fate < 0.8), mask_id, input_ids)
+    inputs = torch.where(chosen & (fate >= 0.9), words, inputs)
+    return inputs, labels

@@ -1,0 +1,13 @@
+"""Mistake: Random words leave out the special ids.
+Message: special ids and the mask too
+"""
+
+
+def mask_tokens(input_ids, special, mask_id, vocab_size, generator, share=0.15):
+    chosen = (torch.rand(input_ids.shape, generator=generator) < share) & ~special
+    labels = torch.where(chosen, input_ids, -100)
+    fate = torch.rand(input_ids.shape, generator=generator)
+    words = torch.randint(5, vocab_size, input_ids.shape, generator=generator)
+    inputs = torch.where(chosen & (fate < 0.8), mask_id, input_ids)
+    inputs = torch.where(chosen & (fate >= 0.9), words, inputs)
+    return inputs, labels
