@@ -1352,7 +1352,7 @@ plots.curves(
 _ = plots.curves(history, "val_auroc", labels=["validation"], ylabel="AUROC", ax=right)
 
 # %% [markdown]
-# *Loss and validation AUROC by epoch. The state with the lowest validation loss is kept. Some thirty deaths choose it, which is few, and the
+# *Loss and validation AUROC by epoch. The state with the lowest validation loss is kept. Fewer than thirty deaths choose it, which is few, and the
 # number of epochs is what your time allows, not an optimum: another start ends elsewhere (part 7.5).*
 #
 # The saved weights, opened again: how the pooling of the watched stay changed during training.
