@@ -1,5 +1,5 @@
 """Mistake: A fixed height in millivolts below which all is flat.
-Message: times 0.001
+Message: times 1e-10
 """
 
 
