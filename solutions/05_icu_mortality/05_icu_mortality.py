@@ -2786,7 +2786,7 @@ _ = plots.bars(
     low=[v[1] for v in paired],
     high=[v[2] for v in paired],
     reference=0,
-    xlim=(-0.4, 1.0),
+    xlim=(-0.9, 1.0),
     xlabel=f"paired difference of the precision, {len(precision)} stays",
     ax=plt.subplots(figsize=(8, 4))[1],
 )
