@@ -46,6 +46,7 @@
 
 # %% tags=["imports"]
 import copy
+import functools
 import re
 import tempfile
 import time
@@ -1595,17 +1596,22 @@ def cosines(vectors: torch.Tensor) -> np.ndarray:
 # %% tags=["needs-answer"]
 everything_read = list(search.notes + search.queries)
 folder = tempfile.TemporaryDirectory()
-vectors = {
-    pooling: text.cached_embeddings(
+
+
+@functools.cache
+def all_read(pooling: str) -> torch.Tensor:
+    """Your vectors of all notes and queries, ``(N, D)``, made once."""
+    return text.cached_embeddings(
         everything_read,
         tokenizer,
         model,
         folder=folder.name,
-        embed=lambda *args, pooling=pooling: embed_texts(*args, pooling=pooling),
+        embed=lambda *args: embed_texts(*args, pooling=pooling),
         pooling=pooling,
     )
-    for pooling in ("cls", "mean")
-}
+
+
+vectors = {pooling: all_read(pooling) for pooling in ("cls", "mean")}
 vectorizer = TfidfVectorizer().fit(search.notes)
 by_words = (vectorizer.transform(search.queries) @ vectorizer.transform(search.notes).T).toarray()
 centred = vectors["mean"] - vectors["mean"][:n_notes].mean(0)
@@ -1697,7 +1703,7 @@ cured.round(3)
 # model, and a note of the wrong polarity becomes a wrong answer in good English. If negation decides, ask for it directly, as your probe did.
 
 # %% tags=["needs-answer"]
-for name, table in (("mean", vectors["mean"]), ("after the map", maps["every layer, after"])):
+for name, table in (("mean", all_read("mean")), ("after the map", maps["every layer, after"])):
     q = 5
     indices, similarities = nearest_notes(table[n_notes + q], table[:n_notes], 5)
     print(f"{name}: {search.queries[q]}")
@@ -1808,27 +1814,35 @@ secrets = corpus.make_canaries(random_state=SEED, levels=(0, 1, 5, 20, 80), per_
 members = list(corpus.make_clinical_corpus(300, random_state=SEED + 70).texts)
 strangers = list(corpus.make_clinical_corpus(300, random_state=SEED + 71).texts)
 planted = [secrets.text(i) for i, n in enumerate(secrets.repeats) for _ in range(n)]
-tuned = copy.deepcopy(masked_model).train().requires_grad_(True)
-optimizer = torch.optim.AdamW(tuned.parameters(), lr=1e-3)
-dice = torch.Generator().manual_seed(SEED)
-notes = (members + planted) * 2
-batches = training.bucketed_batches([len(note) for note in notes], 32, generator=dice)
-for chosen in training.progress(batches, desc="the hospital trains"):
-    batch = masked_tokenizer(
-        [notes[i] for i in chosen.tolist()],
-        padding=True,
-        return_tensors="pt",
-        return_special_tokens_mask=True,
-    )
-    special = batch["special_tokens_mask"].bool()
-    hidden, labels = mask_tokens(batch["input_ids"], special, MASK_ID, VOCAB_SIZE, dice, 0.4)
-    states = tuned.bert(hidden, attention_mask=batch["attention_mask"]).last_hidden_state
-    loss = F.cross_entropy(tuned.cls(states[labels != -100]), labels[labels != -100])
-    optimizer.zero_grad()
-    loss.backward()
-    nn.utils.clip_grad_norm_(tuned.parameters(), 1.0)
-    optimizer.step()
-tuned = tuned.eval()
+
+
+@functools.cache
+def further_trained() -> nn.Module:
+    """The model after training on these notes, made once."""
+    net = copy.deepcopy(masked_model).train().requires_grad_(True)
+    optimizer = torch.optim.AdamW(net.parameters(), lr=1e-3)
+    dice = torch.Generator().manual_seed(SEED)
+    notes = (members + planted) * 2
+    batches = training.bucketed_batches([len(note) for note in notes], 32, generator=dice)
+    for chosen in training.progress(batches, desc="the hospital trains"):
+        batch = masked_tokenizer(
+            [notes[i] for i in chosen.tolist()],
+            padding=True,
+            return_tensors="pt",
+            return_special_tokens_mask=True,
+        )
+        special = batch["special_tokens_mask"].bool()
+        hidden, labels = mask_tokens(batch["input_ids"], special, MASK_ID, VOCAB_SIZE, dice, 0.4)
+        states = net.bert(hidden, attention_mask=batch["attention_mask"]).last_hidden_state
+        loss = F.cross_entropy(net.cls(states[labels != -100]), labels[labels != -100])
+        optimizer.zero_grad()
+        loss.backward()
+        nn.utils.clip_grad_norm_(net.parameters(), 1.0)
+        optimizer.step()
+    return net.eval()
+
+
+_ = further_trained()
 
 # %% tags=["needs-answer"]
 digit_ids = masked_tokenizer.convert_tokens_to_ids([str(digit) for digit in range(10)])
@@ -1853,7 +1867,7 @@ def number_losses(net: nn.Module) -> torch.Tensor:
 # %% tags=["needs-answer"]
 numbers, levels = secrets.digits @ [1000, 100, 10, 1], np.unique(secrets.repeats)
 means, errors = {}, {}
-for when, net in (("before", masked_model), ("after", tuned)):
+for when, net in (("before", masked_model), ("after", further_trained())):
     pairs = zip(number_losses(net), numbers, strict=True)
     bits = np.array([exposure(losses, int(number)) for losses, number in pairs])
     spread = [bits[secrets.repeats == level] for level in levels]
@@ -1916,9 +1930,9 @@ def note_losses(net: nn.Module, notes: list[str]) -> np.ndarray:
     return result
 
 
-# %%
+# %% tags=["needs-answer"]
 everyone = members + strangers
-loss_tuned, loss_before = (note_losses(net, everyone) for net in (tuned, masked_model))
+loss_tuned, loss_before = (note_losses(net, everyone) for net in (further_trained(), masked_model))
 is_member = np.arange(len(everyone)) < len(members)
 
 
