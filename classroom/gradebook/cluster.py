@@ -92,7 +92,7 @@ def judge_all(
     make_judge: MakeJudge | None,
     progress: bool,
 ) -> Iterator[tuple[Submission, dict[str, Any]]]:
-    from distributed import KilledWorker, as_completed, wait
+    from distributed import as_completed, wait
 
     common = (str(root), assignment, options, make_judge)
     hosts = {w["host"]: address for address, w in client.scheduler_info(-1)["workers"].items()}
@@ -109,8 +109,9 @@ def judge_all(
             text = s.notebook.read_text(encoding="utf-8", errors="replace")
             return client.submit(_judge, text, *common, key=_key(s), pure=False)
 
-        def end(future: Any, s: Submission) -> tuple[Submission, dict[str, Any]]:
-            result = _outcome(future, assignment)
+        def end(
+            future: Any, s: Submission, result: dict[str, Any]
+        ) -> tuple[Submission, dict[str, Any]]:
             future.release()
             bar.set_postfix_str(f"{s.student}: {result['status']}"[:40])
             bar.update()
@@ -119,15 +120,16 @@ def judge_all(
         tasks = {start(s): s for s in waiting if s.notebook}
         alone = []
         for future in as_completed(tasks):
-            if future.status == "error" and isinstance(_error(future), KilledWorker):
+            found, died = _outcome(future, assignment)  # a worker may die until this is fetched
+            if died:
                 alone.append(tasks[future])  # its own doing, or its neighbour's?
                 future.release()
             else:
-                yield end(future, tasks[future])
+                yield end(future, tasks[future], found)
         for s in alone:
             future = start(s)
             wait([future])
-            yield end(future, s)
+            yield end(future, s, _outcome(future, assignment)[0])
 
 
 def _key(submission: Submission) -> str:
@@ -141,17 +143,22 @@ def _error(future: Any) -> BaseException:
         return broken
 
 
-def _outcome(future: Any, assignment: str) -> dict[str, Any]:
-    """What a task found; where it broke, a result without a fingerprint: it is tried again."""
+def _outcome(future: Any, assignment: str) -> tuple[dict[str, Any], bool]:
+    """What a task found, and whether its worker died.
+
+    Where it broke, the result has no fingerprint: it is tried again.
+    """
+    from distributed import KilledWorker
+
     try:
         if future.status == "finished":
-            return checked(assignment, future.result())
+            return checked(assignment, future.result()), False
         error = _error(future)
     except Exception as broken:  # nor what it returned
         error = broken
     words = f"{type(error).__name__}: {one_line(error)}"  # ours, not the student's
     reason = f"Grading broke down and will be tried again: {words}"
-    return failed(assignment, reason) | {"fingerprint": ""}
+    return failed(assignment, reason) | {"fingerprint": ""}, isinstance(error, KilledWorker)
 
 
 _judges: dict[Any, Any] = {}
