@@ -104,8 +104,8 @@ sandbox: # bubblewrap and libseccomp, in which student code runs: Debian's packa
 	  echo "There is no bubblewrap here (Debian packages: bubblewrap libseccomp2): student code cannot be boxed."
 
 test: sandbox browser unit answers notebooks ## everything that has to pass
-	$(PYTEST) tests/colab tests/classroom tests/mutants tests/site -n $(JOBS) --dist loadfile \
-	  --no-loadscope-reorder
+	$(PYTEST) tests/colab tests/classroom tests/mutants -n $(JOBS) --dist loadfile --no-loadscope-reorder
+	$(PYTEST) tests/site  # alone: a browser's event loop stays open in its process
 
 quick: $(READY) ## the same for what changed since the last commit on main
 	$(BIN)/python tools/quick.py
