@@ -120,8 +120,8 @@ def judge_all(
         tasks = {start(s): s for s in waiting if s.notebook}
         alone = []
         for future in as_completed(tasks):
-            found, died = _outcome(future, assignment)  # a worker may die until this is fetched
-            if died:
+            found, broke = _outcome(future, assignment)  # a worker may die until this is fetched
+            if broke:
                 alone.append(tasks[future])  # its own doing, or its neighbour's?
                 future.release()
             else:
@@ -144,12 +144,7 @@ def _error(future: Any) -> BaseException:
 
 
 def _outcome(future: Any, assignment: str) -> tuple[dict[str, Any], bool]:
-    """What a task found, and whether its worker died.
-
-    Where it broke, the result has no fingerprint: it is tried again.
-    """
-    from distributed import KilledWorker
-
+    """What a task found, and whether it broke: then there is no fingerprint, it is tried again."""
     try:
         if future.status == "finished":
             return checked(assignment, future.result()), False
@@ -158,7 +153,7 @@ def _outcome(future: Any, assignment: str) -> tuple[dict[str, Any], bool]:
         error = broken
     words = f"{type(error).__name__}: {one_line(error)}"  # ours, not the student's
     reason = f"Grading broke down and will be tried again: {words}"
-    return failed(assignment, reason) | {"fingerprint": ""}, isinstance(error, KilledWorker)
+    return failed(assignment, reason) | {"fingerprint": ""}, True
 
 
 _judges: dict[Any, Any] = {}

@@ -241,7 +241,7 @@ def test_a_hostile_result_is_one_students_result(tmp_path):
     assert [r["student"] for r in found] == [f"s{k:02d}" for k in range(len(KINDS) + 1)]
     status = dict(zip(["", *KINDS], (r["status"] for r in found), strict=True))
     graded = {"", "surrogate", "markup", "numbers"}
-    assert {kind for kind in status if status[kind] == "graded"} == graded
+    assert {kind for kind in status if status[kind] == "graded"} == graded, found
     assert status["flagged surrogate"] == "flagged"
     assert all(r["reason"] for r in found if r["status"] != "graded")
     mine = scores(Class(ROOT, tmp_path), NAME)["s00"]
