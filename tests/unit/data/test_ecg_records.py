@@ -80,14 +80,14 @@ def run_record_cells(folder, monkeypatch):
     import matplotlib.pyplot as plt
 
     monkeypatch.setenv("COURSE_ECG_FOLDER", str(folder))
-    wanted = ("import math\nimport os", "def preprocess_ecg", "def detect_r_peaks")
-    wanted += ("RECORD_FOLDER =", "def try_on_record")
-    cells = read_source(ROOT, "03_multimodal_fusion_ecg").notebook.cells
+    wanted = ("def preprocess_ecg", "def detect_r_peaks", "RECORD_FOLDER =", "def try_on_record")
+    source = read_source(ROOT, "03_multimodal_fusion_ecg")
     names, titles = {"__name__": "notebook"}, []
+    exec(source.imports, names)
     plt.close("all")  # what other tests left open is not this notebook's
     with monkeypatch.context() as patch:
         patch.setattr(plt, "show", lambda: titles.extend(a.get_xlabel() for a in axes_and_close()))
-        for cell in cells:
+        for cell in source.notebook.cells:
             if cell.cell_type == "code" and cell.source.lstrip("# \n").startswith(wanted):
                 exec(cell.source, names)
     return titles, names["real"]
