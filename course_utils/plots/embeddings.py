@@ -11,9 +11,7 @@ import seaborn as sns
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from course_utils.plots.figures import attention_map
-
-__all__ = ["accuracy_by_layer", "attention_heads", "map_2d", "similarity_pair", "token_vectors"]
+__all__ = ["accuracy_by_layer", "map_2d", "similarity_pair", "token_vectors"]
 
 
 def token_vectors(
@@ -67,28 +65,6 @@ def accuracy_by_layer(
     ax.set(xlabel="layer", ylabel="accuracy on held-out groups", ylim=(0, 1.03), title=title)
     ax.legend(fontsize=9, loc="center left", bbox_to_anchor=(1.0, 0.5))
     return ax
-
-
-def attention_heads(
-    weights: np.ndarray, labels: Sequence[str], *, title: str, highlight: Mapping[int, str]
-) -> Figure:
-    """Draw the attention ``(H, T, T)`` of the heads of one layer with words on the axes."""
-    weights = np.asarray(weights)
-    n_heads = len(weights)
-    rows = -(-n_heads // 2)
-    figure, axes = plt.subplots(rows, 2, figsize=(8.0, 4.0 * rows), squeeze=False)
-    for head, ax in enumerate(axes.ravel()):
-        if head >= n_heads:
-            ax.set_axis_off()
-            continue
-        attention_map(
-            weights[head], labels, highlight=highlight, vmax=1.0, title=f"head {head}", ax=ax
-        )
-        ax.set(xlabel="", ylabel="")
-    figure.supxlabel("attended token (key)")
-    figure.supylabel("attending token (query)")
-    figure.suptitle(title)
-    return figure
 
 
 def map_2d(
