@@ -32,11 +32,12 @@ def triple(answer: Callable[..., Any], *args: Any) -> tuple[Tensor, Tensor, Tens
             f"{type(got).__name__}."
         )
     for name, value in zip(("total", "image_to_text", "text_to_image"), got, strict=True):
-        _scalar_tensor(value, name)
+        scalar_tensor(value, name)
     return tuple(got)
 
 
-def _scalar_tensor(value: Any, name: str) -> None:
+def scalar_tensor(value: Any, name: str, how: str = "take the mean over the N pairs") -> Tensor:
+    """Return a loss; fail unless it is a 0-d tensor, and say ``how`` it becomes one."""
     if not isinstance(value, Tensor):
         fail(
             f"Expected {name} as a 0-d tensor, got {type(value).__name__}.",
@@ -45,8 +46,9 @@ def _scalar_tensor(value: Any, name: str) -> None:
     if value.dim() != 0:
         fail(
             f"Expected {name} as a 0-d tensor, got shape {tuple(value.shape)}.",
-            "take the mean over the N pairs",
+            how,
         )
+    return value
 
 
 def _log_loss(similarity: Tensor, axis: int) -> float:
@@ -150,7 +152,7 @@ def assert_half(answer: Callable[..., Any], *args: Any) -> None:
     """Losses of bfloat16 embeddings are finite and bfloat16."""
     got = call(answer, *args)
     for value in got if isinstance(got, tuple | list) else [got]:
-        _scalar_tensor(value, "the loss of bfloat16 embeddings")
+        scalar_tensor(value, "the loss of bfloat16 embeddings")
         assert_kind(value, torch.bfloat16, "the loss of bfloat16 embeddings")
         require(finite(value), "The loss of bfloat16 embeddings is not finite.")
 
@@ -253,7 +255,7 @@ def assert_clip_loss(
     parameter = nn.Parameter(torch.tensor(log_scale, dtype=scale_dtype or image.dtype))
     image, text = leaf(image), leaf(text)
     got = call(answer, image, text, parameter)
-    _scalar_tensor(got, "the loss")
+    scalar_tensor(got, "the loss")
     mistakes = {
         "the limit ln 100 belongs to logit_scale, before exp": both(
             cosine * min(math.exp(log_scale), limit)

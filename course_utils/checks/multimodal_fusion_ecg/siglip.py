@@ -20,6 +20,7 @@ from course_utils.checks.multimodal_fusion_ecg.losses import (
     assert_scale_free,
     compare_number,
     leaf,
+    scalar_tensor,
 )
 
 __all__ = ["assert_siglip", "assert_siglip_integers", "assert_siglip_zero"]
@@ -44,18 +45,8 @@ def _torch_loss(image: Tensor, text: Tensor, same: Tensor, scale: Tensor, bias: 
     return F.binary_cross_entropy_with_logits(z, same.double(), reduction="sum") / len(z)
 
 
-def _scalar(value: Any, name: str = "the loss") -> Tensor:
-    if not isinstance(value, Tensor):
-        fail(
-            f"Expected {name} as a 0-d tensor, got {type(value).__name__}.",
-            "`.item()`, `float()` or NumPy cuts the gradient; stay with tensors",
-        )
-    if value.dim() != 0:
-        fail(
-            f"Expected {name} as a 0-d tensor, got shape {tuple(value.shape)}.",
-            "sum over all N x N pairs, then divide by N",
-        )
-    return value
+def _scalar(value: Any) -> Tensor:
+    return scalar_tensor(value, "the loss", "sum over all N x N pairs, then divide by N")
 
 
 def assert_siglip(
