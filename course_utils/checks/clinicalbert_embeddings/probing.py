@@ -143,6 +143,16 @@ def assert_unseen(answer: Any, seed: int = 0) -> None:
     )
 
 
+def _thirds(
+    seed: int, n_groups: int, each: int
+) -> tuple[np.random.Generator, NDArray[Any], NDArray[Any], NDArray[Any]]:
+    """A generator, and for every row its group, its label and the third that its group is in."""
+    rng = np.random.default_rng(seed)
+    groups = np.repeat(np.arange(n_groups), each)
+    labels = np.tile(np.arange(each) % 2, n_groups)
+    return rng, groups, labels, rng.permutation(np.arange(n_groups) % 3)[groups]
+
+
 def inverted_thirds(
     seed: int, n_groups: int = 24, each: int = 6
 ) -> tuple[list[NDArray[Any]], NDArray[Any], NDArray[Any]]:
@@ -151,10 +161,7 @@ def inverted_thirds(
     A linear probe follows the two thirds that agree, so every held-out row is predicted rightly
     in exactly two layers of three, and the three mean accuracies add up to 2 on any splits.
     """
-    rng = np.random.default_rng(seed)
-    groups = np.repeat(np.arange(n_groups), each)
-    labels = np.tile(np.arange(each) % 2, n_groups)
-    third = rng.permutation(np.arange(n_groups) % 3)[groups]
+    rng, groups, labels, third = _thirds(seed, n_groups, each)
     layers = []
     for m in range(3):
         sign = np.where(third == m, -1, 1) * (2 * labels - 1)
@@ -171,10 +178,7 @@ def two_voices(
     training, which errs more in the rest. So the three accuracies add up to 2 at most, on any
     splits, unless a setting is chosen by what the held-out rows say.
     """
-    rng = np.random.default_rng(seed)
-    groups = np.repeat(np.arange(n_groups), each)
-    labels = np.tile(np.arange(each) % 2, n_groups)
-    third = rng.permutation(np.arange(n_groups) % 3)[groups]
+    rng, groups, labels, third = _thirds(seed, n_groups, each)
     layers = []
     for m in range(3):
         noise = 3 + 0.1 * rng.normal(size=(2, len(groups)))
