@@ -145,6 +145,8 @@ def test_the_same_call_gives_the_same_pages(klass):
     before = made.pages["ann"].read_text()
     again = viva(ROOT, workspace, NAME, students=["ann"], progress=False, make_lab=Bench)
     assert again.pages["ann"].read_text() == before
+    assert again.keys.name == f"{NAME}_keys_ann.html"  # the sheet of the whole class is still there
+    assert "bob" in made.keys.read_text()
 
 
 def test_wrong_arguments(klass):
