@@ -95,6 +95,10 @@ checks.setup()
 #
 # If you have access to MIMIC-IV, put the folder that holds `hosp/` and `icu/` into `MIMIC_FOLDER`; the notebook then runs on
 # real patients with your query (the planted predictors, and all scores of explanations, are then missing).
+#
+# The *demo* of MIMIC-IV, a hundred real patients of the same hospital, is open to everyone: with a network,
+# `MIMIC_FOLDER = icu_data.fetch_mimic_demo("mimic-iv-demo")` downloads its tables from PhysioNet, once. A quarter of a hundred patients are
+# then the test, with a handful of deaths: such scores say next to nothing.
 
 # %%
 COHORT = {
