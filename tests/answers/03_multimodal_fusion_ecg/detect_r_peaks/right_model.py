@@ -36,8 +36,7 @@ def detect_r_peaks(signal: np.ndarray, sampling_rate: float) -> np.ndarray:
     mounds, _ = sps.find_peaks(energy, height=lowest, distance=refractory)
     # ... and is like other beats: one half as high, close behind another, is its T wave
     hits = mounds[energy[mounds] >= 0.3 * level[mounds]]
-    behind = np.diff(hits) < 0.36 * sampling_rate
-    t_waves = behind & (energy[hits[1:]] < 0.5 * energy[hits[:-1]])
+    t_waves = (np.diff(hits) < 0.36 * sampling_rate) & (energy[hits[1:]] < 0.5 * energy[hits[:-1]])
     hits = np.delete(hits, 1 + np.flatnonzero(t_waves))
     # where a beat seems to be missing, the largest of the lower mounds is taken (an ectopic beat)
     rr = pd.Series(np.diff(hits), dtype=float)
@@ -45,11 +44,9 @@ def detect_r_peaks(signal: np.ndarray, sampling_rate: float) -> np.ndarray:
     for start, end in zip(hits[pauses], hits[pauses + 1], strict=True):
         between = mounds[(mounds > start + 0.36 * sampling_rate) & (mounds < end - refractory)]
         hits = np.append(hits, between[energy[between].argsort()[-1:]])
-    # the R wave is the extreme near each hit, the nearer the better, on the side where most large
-    # deflections are; a beat that clearly points the other way is marked on its own side
-    reach = round(0.1 * sampling_rate)
-    shape = np.pad(band(1.0, 35.0, 2), reach)
-    near = np.lib.stride_tricks.sliding_window_view(shape, 2 * reach + 1)[hits]
+    # R is the extreme near each hit, the nearer the better; a clear one may point the other way
+    shape, reach = band(1.0, 35.0, 2), round(0.1 * sampling_rate)
+    near = np.lib.stride_tricks.sliding_window_view(np.pad(shape, reach), 2 * reach + 1)[hits]
     near = near * np.hanning(2 * reach + 3)[1:-1]  # (beats, 2 * reach + 1)
     up, down = near.max(axis=1), -near.min(axis=1)
     favour = 2.0 if np.sum(up > down) >= len(hits) / 2 else 0.5  # most beats point up, or down
