@@ -17,7 +17,7 @@ from typing import Any
 
 import numpy as np
 
-__all__ = ["Item", "analyse", "cronbach", "item_rest", "matrix"]
+__all__ = ["Analysis", "Item", "analyse", "cronbach", "item_rest", "matrix"]
 
 FEWEST = 8  # students below whom no correlation is given
 MANY = 0.6  # share of the wrong answers with one message
@@ -54,6 +54,14 @@ class Item:
     attempted: float
     seconds: float = 0.0
     doubts: list[str] = field(default_factory=list)
+
+
+@dataclass
+class Analysis:
+    """The exercises of one assignment, in their order, and Cronbach's alpha over them."""
+
+    items: list[Item]
+    alpha: float
 
 
 def matrix(results: Sequence[Mapping[str, Any]]) -> tuple[list[str], np.ndarray]:
@@ -107,8 +115,8 @@ def cronbach(shares: np.ndarray) -> float:
     return float(count / (count - 1) * (1 - whole.var(axis=0, ddof=1).sum() / total))
 
 
-def analyse(results: Sequence[Mapping[str, Any]]) -> list[Item]:
-    """Analyse the exercises of one assignment from the judge's results, in their order."""
+def analyse(results: Sequence[Mapping[str, Any]]) -> Analysis:
+    """Analyse the exercises of one assignment from the judge's results."""
     names, shares = matrix(results)
     graded = [r for r in results if r["status"] == "graded"]
     items = []
@@ -130,7 +138,7 @@ def analyse(results: Sequence[Mapping[str, Any]]) -> list[Item]:
         )
         item.doubts = _doubts(item, shares, column, entries)
         items.append(item)
-    return items
+    return Analysis(items, cronbach(shares))
 
 
 def _doubts(

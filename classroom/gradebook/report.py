@@ -9,20 +9,16 @@ import re
 import statistics
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
-from urllib.parse import quote
-
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from classroom.files import write_whole
 from classroom.gradebook.export import grade_rows
-from classroom.gradebook.items import FEWEST, analyse, cronbach, matrix
+from classroom.gradebook.items import FEWEST, analyse
 from classroom.gradebook.lookalikes import Lookalikes, class_look_alikes
 from classroom.gradebook.results import read_results, read_submissions, undecided, unreadable
 from classroom.gradebook.workspace import Class
-from classroom.pages import PAGES
+from classroom.pages import page
 
 __all__ = ["class_report", "common_mistakes", "exercise_rows", "render"]
 
@@ -67,9 +63,9 @@ def class_report(
         grades = {row["student_id"]: row for row in grade_rows(book, [assignment], unread)}
     missing = sorted(stamps.keys() - {r["student"] for r in results})
     alike = class_look_alikes(root, assignment, submissions, results) if lookalikes else None
-    page = render(assignment, results, grades, missing, alike)
+    text = render(assignment, results, grades, missing, alike)
     path = workspace / "reports" / f"{assignment}.html"
-    write_whole(path, page)
+    write_whole(path, text)
     return path
 
 
@@ -93,18 +89,11 @@ def render(
     alike
         Answers that are alike; the section is left out without it.
     """
-    environment = Environment(
-        loader=FileSystemLoader([Path(__file__).parent, PAGES]),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    environment.filters["url"] = lambda text: quote(str(text), safe="")
     students = [_student(r, grades.get(r["student"], {})) for r in results]
-    return environment.get_template("report.html").render(
+    analysis = analyse(results)
+    return page(
+        "report.html",
         assignment=assignment,
-        made=datetime.now(UTC).strftime("%d %B %Y, %H:%M UTC"),
         missing=missing,
         students=sorted(students, key=lambda s: s["student"]),
         statuses={s: sum(r["status"] == s for r in results) for s in STATUSES},
@@ -119,8 +108,8 @@ def render(
         remarks=[r for r in results if r["remarks"]],
         time=_time(results),
         stages=STAGES,
-        items=analyse(results),
-        alpha=cronbach(matrix(results)[1]),
+        items=analysis.items,
+        alpha=analysis.alpha,
         fewest=FEWEST,
         kinds=_kinds(results),
         alike=alike,

@@ -59,6 +59,7 @@ class Shell(InteractiveShell):
     def __init__(self, module: types.ModuleType) -> None:
         config = Config()
         config.HistoryManager.enabled = False
+        self.failures: list[Failure] = []
         super().__init__(
             config=config,
             user_module=module,
@@ -78,23 +79,29 @@ class Shell(InteractiveShell):
         torch.compile = _as_it_is  # type: ignore[assignment]
 
     def execute(self, source: str, namespace: dict[str, Any] | None = None) -> list[Failure]:
-        """Run one cell; return what failed in it, in order."""
-        space = self.user_ns if namespace is None else namespace
+        """Run one cell, every statement of it; return what failed first, in order."""
+        self.failures = []
+        self._run(source, self.user_ns if namespace is None else namespace)
+        return self.failures
+
+    def _run(self, source: str, space: dict[str, Any], above: int = 0) -> None:
+        """Run the statements of a cell, or of a cell magic's body with ``above`` lines before."""
         try:
             text = self.transform_cell(source)
             name = self.compile.cache(text, raw_code=source)
-            tree = ast.parse(text, name)
+            tree = ast.increment_lineno(ast.parse(text, name), above)
         except BaseException as error:
-            return [_failure(error)]
-        failures: list[Failure] = []
+            self._note(error)
+            return
         for node in tree.body:
             try:
                 self._statement(node, name, space)
             except BaseException as error:
-                failures.append(_failure(error))
-                if len(failures) == MOST_FAILURES:
-                    break
-        return failures
+                self._note(error)
+
+    def _note(self, error: BaseException) -> None:
+        if len(self.failures) < MOST_FAILURES:
+            self.failures.append(_failure(error))
 
     def _statement(self, node: ast.stmt, name: str, space: dict[str, Any]) -> None:
         flags = self.compile.flags | ast.PyCF_ALLOW_TOP_LEVEL_AWAIT
@@ -115,13 +122,6 @@ class Shell(InteractiveShell):
 
         names = __future__.all_feature_names
         return sum({getattr(__future__, n).compiler_flag for n in names} - {0x10})
-
-    def _body(self, source: str) -> None:
-        """Run the body of a cell magic; raise its first error as the cell's."""
-        text = self.transform_cell(source)
-        name = self.compile.cache(text, raw_code=source)
-        for node in ast.parse(text, name).body:
-            self._statement(node, name, self.user_ns)
 
     # ------------------------------------------------------------------ magics and the system
 
@@ -146,7 +146,7 @@ class Shell(InteractiveShell):
             words = [w for w in line.split() if not w.startswith("-")]
             if magic_name == "capture" and words:
                 self.user_ns[words[0]] = captured
-            self._body(cell)
+            self._run(cell, self.user_ns, above=1)
         return None
 
     def system(self, cmd: str) -> None:

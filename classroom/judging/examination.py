@@ -237,7 +237,7 @@ def why(kind: str, reason: str, status: int | None, long: bool) -> str:
     ended = os.WTERMSIG(status) if status is not None and os.WIFSIGNALED(status) else None
     if kind == "overdue":
         return reason
-    if ended == signal.SIGXCPU or (ended == signal.SIGKILL and long):
+    if ended == signal.SIGXCPU or (long and ended in (signal.SIGKILL, None)):
         return TOO_LONG
     if kind == "malformed":
         return "Its process sent what no answer sends."

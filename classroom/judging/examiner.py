@@ -37,7 +37,7 @@ from classroom.judging.examination import (
     not_attempted,
     why,
 )
-from classroom.judging.processes import main_module, results_only
+from classroom.judging.processes import heavy_of, main_module, results_only
 from classroom.judging.sandbox import Box, Limits, cpu_of
 from classroom.judging.trial_worker import checked, plain
 
@@ -54,7 +54,7 @@ def main() -> None:
     importlib.import_module("classroom.judging.bridge.peer")
     module = main_module(plain(job["imports"]), job["module"])
     await_box(template)
-    late = warm_up(job, module.__dict__)
+    late = heavy_of(job["module"]) + warm_up(job, module.__dict__)
     send(template.control, {"op": "import", "names": late})
     out.write('{"ready": true}\n')
     out.flush()

@@ -8,7 +8,7 @@ import sys
 import types
 from typing import TextIO
 
-__all__ = ["apart", "main_module", "results_only"]
+__all__ = ["apart", "heavy_of", "main_module", "results_only"]
 
 
 def results_only() -> TextIO:
@@ -23,13 +23,18 @@ def main_module(imports: str, checks: str | None) -> types.ModuleType:
     module = types.ModuleType("__main__")
     sys.modules["__main__"] = module
     exec(compile(imports, "<imports>", "exec"), module.__dict__)
-    package = importlib.import_module("course_utils.checks" + (f".{checks}" if checks else ""))
-    for heavy in getattr(package, "HEAVY", ()):  # once here instead of once an answer
+    for heavy in heavy_of(checks):  # once here instead of once an answer
         importlib.import_module(heavy)
     torch = sys.modules.get("torch")
     if torch is not None:
         torch.set_num_threads(1)
     return module
+
+
+def heavy_of(checks: str | None) -> list[str]:
+    """Modules that an answer of a notebook would import at first use; this loads its checks."""
+    package = importlib.import_module("course_utils.checks" + (f".{checks}" if checks else ""))
+    return list(getattr(package, "HEAVY", ()))
 
 
 def apart() -> None:

@@ -36,6 +36,7 @@ AppArmor (Ubuntu from 23.10 on) lets only programs with a profile make user name
     'flags=(unconfined) ' 'userns,' > /etc/apparmor.d/bwrap \
     && apparmor_parser -r /etc/apparmor.d/bwrap
 """
+CHILDREN_LISTED = Path(f"/proc/{os.getpid()}/task/{os.getpid()}/children").exists()
 ETC = ("ld.so.cache", "ld.so.conf", "ld.so.conf.d", "alternatives", "fonts", "localtime")
 
 
@@ -213,27 +214,39 @@ class Usage:
     seconds: float
 
 
-def _usage(top: int, boxed: bool) -> Usage:
-    """Add up what the forks of the template below process ``top`` use."""
+def _forks(top: int, boxed: bool) -> list[int]:
+    """Processes below the template, which is below process ``top``."""
+    children = _children if CHILDREN_LISTED else _all_children().get
+    # Below bubblewrap there is its own first process, then the template: forks are below that.
+    waiting = [top]
+    for _ in range(3 if boxed else 1):
+        waiting = [child for pid in waiting for child in children(pid) or ()]
+    found = []
+    while waiting:
+        found.append(waiting.pop())
+        waiting += children(found[-1]) or ()
+    return found
+
+
+def _children(pid: int) -> list[int]:
+    """Processes that the threads of a process have started, as the kernel lists them."""
+    found: list[int] = []
+    with contextlib.suppress(OSError):
+        for thread in os.listdir(f"/proc/{pid}/task"):
+            with contextlib.suppress(OSError), open(f"/proc/{pid}/task/{thread}/children") as file:
+                found += map(int, file.read().split())
+    return found
+
+
+def _all_children() -> dict[int, list[int]]:
+    """The same for all processes, by looking at each: for kernels without such lists."""
     children: dict[int, list[int]] = {}
-    times: dict[int, float] = {}
     for entry in os.listdir("/proc"):
         if entry.isdigit():
             with contextlib.suppress(OSError, ValueError, IndexError):
                 words = Path("/proc", entry, "stat").read_text().rpartition(")")[2].split()
                 children.setdefault(int(words[1]), []).append(int(entry))
-                times[int(entry)] = sum(map(int, words[11:15])) / os.sysconf("SC_CLK_TCK")
-    # Below bubblewrap there is its own first process, then the template: forks are below that.
-    forks = [top]
-    for _ in range(3 if boxed else 1):
-        forks = [child for pid in forks for child in children.get(pid, [])]
-    memory, seconds, waiting = 0, 0.0, forks
-    while waiting:
-        pid = waiting.pop()
-        waiting += children.get(pid, [])
-        memory += _memory(pid)
-        seconds += times.get(pid, 0.0)
-    return Usage(memory, seconds)
+    return children
 
 
 def cpu_of(pid: int) -> float:
@@ -244,23 +257,35 @@ def cpu_of(pid: int) -> float:
     return 0.0
 
 
+def _open_memory(pid: int) -> int:
+    """Bytes of files in memory that a process holds open; they need not be mapped."""
+    total, folder = 0, f"/proc/{pid}/fd"
+    with contextlib.suppress(OSError):
+        for number in os.listdir(folder):
+            if os.readlink(f"{folder}/{number}").startswith("/memfd:"):
+                total += os.stat(f"{folder}/{number}").st_blocks * 512
+    return total
+
+
+def _resident(pid: int) -> tuple[int, int]:
+    """Bytes in memory of one process, and those of them that it may share; quick to get."""
+    with contextlib.suppress(OSError, ValueError, IndexError):
+        words = Path(f"/proc/{pid}/statm").read_text().split()
+        page = os.sysconf("SC_PAGE_SIZE")
+        return int(words[1]) * page, int(words[2]) * page
+    return 0, 0
+
+
 def _memory(pid: int) -> int:
-    """Bytes of one process, with its share of what several use, and of files in memory."""
-    folder = Path("/proc", str(pid))
+    """Bytes of one process, with its share of what several use; the kernel looks at every page."""
     total = 0
     with contextlib.suppress(OSError, ValueError, IndexError):
-        for number in os.listdir(folder / "fd"):  # memory that is open and need not be mapped
-            if os.readlink(folder / "fd" / number).startswith("/memfd:"):
-                total += os.stat(folder / "fd" / number).st_blocks * 512
-    with contextlib.suppress(OSError, ValueError, IndexError):
-        for line in (folder / "smaps_rollup").read_text().splitlines():
+        for line in Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines():
             if line.startswith(("Pss_Anon:", "Pss_Shmem:")):
                 total += int(line.split()[1]) * 1024
         return total
-    with contextlib.suppress(OSError, ValueError, IndexError):  # it is another user's
-        words = (folder / "statm").read_text().split()
-        total += (int(words[1]) - int(words[2])) * os.sysconf("SC_PAGE_SIZE")
-    return total
+    resident, shared = _resident(pid)  # it is another user's
+    return resident - shared
 
 
 class Box:
@@ -277,7 +302,7 @@ class Box:
 
     def __init__(self, limits: Limits, *, unsafe: bool = False) -> None:
         self.limits, self.peak, self.boxed, self.cpu = limits, 0, not unsafe, 0.0
-        self.owner = os.getpid()
+        self.owner, self.looked = os.getpid(), 0.0
         self.control, other = socket.socketpair(socket.AF_UNIX, socket.SOCK_STREAM)
         self._home: tempfile.TemporaryDirectory[str] | None = None
         if unsafe:
@@ -314,10 +339,18 @@ class Box:
         return False
 
     def used(self) -> Usage:
-        """What the processes of the room use now; ``peak`` keeps the largest memory."""
-        found = _usage(self.process.pid, self.boxed)
-        self.peak = max(self.peak, found.memory)
-        return found
+        """What the processes of the room use now; ``peak`` keeps the largest memory.
+
+        Memory counts more than once what several share, until that is half of what is allowed; then
+        it is exact, and so it is once a second for ``peak``.
+        """
+        pids, now = _forks(self.process.pid, self.boxed), time.monotonic()
+        seconds, held = sum(map(cpu_of, pids)), sum(map(_open_memory, pids))
+        memory = held + sum(_resident(pid)[0] for pid in pids)
+        if memory > self.limits.memory_mib * 2**19 or now > self.looked + 1:
+            memory, self.looked = held + sum(map(_memory, pids)), now
+            self.peak = max(self.peak, memory)
+        return Usage(memory, seconds)
 
     def close(self) -> None:
         """End every process in the box."""

@@ -62,6 +62,7 @@ AROUND = [  # what stands before and after an answer in its own cell
     ("", "\nbreakpoint()\nimport pdb; pdb.set_trace()\nmasked_mean_pool??\nimport sys; sys.exit()"),
     ("#@title My answer\r\n", "\r\n%time 1 + 1\n%prun -q 1 + 1"),
     ("SEED, D_MODEL\n", "\nawait asyncio.sleep(0)"),
+    ("%%time\n" + "print(train_notes.lengths)\n" * 5, "\nassert False"),
 ]
 
 

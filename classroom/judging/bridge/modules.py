@@ -7,7 +7,6 @@ each message both compare with what was last sent, and what differs travels alon
 from __future__ import annotations
 
 import inspect
-import operator
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -99,7 +98,7 @@ class Shared:
 
     def __init__(self, module: nn.Module) -> None:
         self.module = module
-        self.looked: tuple[list[Any], list[Any]] | None = None
+        self.looked: tuple[list[Any], list[Any], list[Any]] | None = None
         self.values: dict[str, tuple[Tensor | None, bool]] = {}
         self.grads: dict[str, Tensor | None] = {}
         self.modes: dict[str, bool] = {}
@@ -112,33 +111,35 @@ class Shared:
 
     def look(self) -> None:
         """Keep how the module looks from outside; nothing while parameters have no numbers."""
-        parts: list[Any] = []
+        modes: list[Any] = []
+        places: list[Any] = []
         tensors: list[Any] = []
         self.looked = None
         for part in self.module.modules():
-            inside = (part._parameters, part._buffers, part._modules)
-            values = [value for place in inside for value in place.values()]
-            parts.append((part, part.training, inside, values))
-            for value in values:
-                if isinstance(value, Tensor):
-                    if type(value) not in (Tensor, nn.Parameter):
-                        return
-                    grad = value.grad if value.is_leaf else None
-                    count = None if grad is None else grad._version
-                    tensors.append((value, value._version, value.requires_grad, grad, count))
-        self.looked = parts, tensors
+            modes.append((part, part.training))
+            for place in (part._parameters, part._buffers, part._modules):
+                places.append((place, [*map(id, place.values())]))
+                for value in place.values():
+                    if isinstance(value, Tensor):
+                        if type(value) not in (Tensor, nn.Parameter):
+                            return
+                        grad = value.grad if value.is_leaf else None
+                        count = None if grad is None else grad._version
+                        tensors.append((value, value._version, value.requires_grad, grad, count))
+        self.looked = modes, places, tensors
 
     def looks_the_same(self) -> bool:
         """Whether nothing shows from outside since the last :meth:`look`."""
         if self.looked is None:
             return False
-        for part, mode, inside, values in self.looked[0]:
+        modes, places, tensors = self.looked
+        for part, mode in modes:
             if part.training is not mode:
                 return False
-            now = [value for place in inside for value in place.values()]
-            if len(now) != len(values) or not all(map(operator.is_, now, values)):
+        for place, ids in places:  # what was there is kept alive below, so its number is its own
+            if (ids or place) and [*map(id, place.values())] != ids:
                 return False
-        for value, count, learns, grad, slopes in self.looked[1]:
+        for value, count, learns, grad, slopes in tensors:
             if value._version != count or value.requires_grad is not learns:
                 return False
             slope = value.grad if learns and value.is_leaf else grad

@@ -166,6 +166,7 @@ class Peer:
         """Answer until the other side ends."""
         with contextlib.suppress(Closed):
             while True:
+                self.objects.part = set()
                 header, reader = self._receive([])
                 self._answer(header, reader)
 

@@ -41,43 +41,6 @@ from course_utils.checks.grounded_cross_attention.exercises import (
 from course_utils.checks.grounded_cross_attention.parts import COURSE_PARTS
 from course_utils.checks.parts import choose_parts
 
-__all__ = [
-    "LOSS_PARTS",
-    "NOTEBOOK",
-    "CrossAttention",
-    "ScriptedReader",
-    "ToyReader",
-    "attend_with_cache",
-    "attention_by_hand",
-    "cached_gradients",
-    "causal_mask",
-    "compare_part",
-    "compute_loss",
-    "course_parts",
-    "exact_attention",
-    "gradients_arrive",
-    "greedy_decode",
-    "grounding_iou",
-    "label_leak",
-    "leak_case",
-    "loss_case",
-    "loss_example",
-    "loss_parts",
-    "one_word",
-    "parts",
-    "patchify",
-    "pointing_game",
-    "python_float",
-    "redraw",
-    "refuses_heads",
-    "refuses_image",
-    "same_reports",
-    "share_a_cache",
-    "stays_in_bfloat16",
-    "summary",
-    "word_by_word",
-]
-
 
 def parts(namespace: Mapping[str, Any], *names: str) -> SimpleNamespace:
     """Give the parts of a report writer, the student's where they are right: see `choose_parts`."""

@@ -15,7 +15,6 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
-import numpy as np
 import torch
 from torch import Tensor, nn
 
@@ -24,7 +23,7 @@ from course_utils.checks.core import fail, require
 from course_utils.checks.self_attention.probe import draw, run
 from course_utils.checks.tensors import assert_slopes, options
 
-__all__ = ["build_block", "examine_block", "examine_feed_forward", "examine_norms"]
+__all__ = ["LARGE", "added_by", "build_block", "examine_block", "near", "no_keys", "restored"]
 
 Answer = Callable[..., Any]
 LARGE = 1e7  # beside which the parameters' numbers are nothing, in double precision
@@ -70,16 +69,18 @@ def build_block(
     return module.to(dtype).eval()
 
 
-def _near(a: Tensor, b: Tensor, tolerance: float = 1e-4) -> bool:
+def near(a: Tensor, b: Tensor, tolerance: float = 1e-4) -> bool:
     return bool(((a - b).abs() <= tolerance * (1 + b.abs())).all())
 
 
-def _nobody(x: Tensor) -> Tensor:
+def no_keys(x: Tensor) -> Tensor:
     """The mask with which no query has a key, ``(1, 1, T, T)``."""
     return torch.zeros(1, 1, x.size(1), x.size(1), dtype=torch.bool)
 
 
-def _added(module: nn.Module, x: Tensor, mask: Tensor | None = None, size: float = LARGE) -> Tensor:
+def added_by(
+    module: nn.Module, x: Tensor, mask: Tensor | None = None, size: float = LARGE
+) -> Tensor:
     """What the block adds to a large multiple of x."""
     return run(module, size * x, mask)[0] - size * x
 
@@ -114,7 +115,7 @@ def _examine_rows(module: nn.Module, x: Tensor) -> None:
         "out or weights are not finite (NaN or infinity), without any mask.",
     )
     require(
-        _near(weights.sum(-1), torch.ones_like(weights[..., 0])),
+        near(weights.sum(-1), torch.ones_like(weights[..., 0])),
         f"Each row of weights must sum to 1, the first sums to {weights[0, 0, 0].sum():.4g}.",
         "return the weights that your attention returns, as they are",
     )
@@ -125,7 +126,7 @@ def _examine_rows(module: nn.Module, x: Tensor) -> None:
     )
     alone = run(module, x[:1])[0]
     require(
-        _near(alone, out[:1]),
+        near(alone, out[:1]),
         "A note alone gives another result than the same note within a batch.",
         "a norm over the batch (BatchNorm), or dimensions that are mixed up: they are (B, T, D)",
     )
@@ -136,14 +137,14 @@ def _examine_first_norm(module: nn.Module, x: Tensor) -> None:
     factor = 2.0 ** torch.arange(3, 3 + x.size(1), dtype=x.dtype)[:, None]
     weights = run(module, 1e3 * x)[1]
     scaled, shifted = run(module, 1e3 * factor * x)[1], run(module, 1e3 * (x + factor))[1]
-    if _near(scaled, weights, 1e-3) and _near(shifted, weights, 1e-3):
+    if near(scaled, weights, 1e-3) and near(shifted, weights, 1e-3):
         require(
-            _near(run(module, x)[1], weights, 1e-3),
+            near(run(module, x)[1], weights, 1e-3),
             "Attention does not read norm1(x): something is added to x before.",
             "the feed-forward part comes second, attention first: " + FORMULA,
         )
         return
-    if _near(scaled, weights, 1e-3):
+    if near(scaled, weights, 1e-3):
         fail(
             "A constant added to all features of a token changes the attention weights.",
             "the norm must take the mean away: LayerNorm, not RMSNorm",
@@ -164,13 +165,13 @@ def _projection(a: Tensor, b: Tensor) -> float:
 
 def _examine_sums(module: nn.Module, x: Tensor) -> None:
     """What is added to a very large x settles; otherwise a sum or the second norm is missing."""
-    once, nobody = _added(module, x), _nobody(x)
-    if _near(_added(module, x, size=10 * LARGE), once, 1e-3):
+    once, nobody = added_by(module, x), no_keys(x)
+    if near(added_by(module, x, size=10 * LARGE), once, 1e-3):
         return
     out = run(module, LARGE * x)[0]
     kept = _projection(out, LARGE * x)
     if abs(kept) < 1e-3:
-        moved = not _near(run(module, LARGE * x, nobody)[0], out, 1e-3)
+        moved = not near(run(module, LARGE * x, nobody)[0], out, 1e-3)
         which = "first" if moved else "second"
         fail(
             "A very large x does not come through to out.",
@@ -190,27 +191,27 @@ def _examine_sums(module: nn.Module, x: Tensor) -> None:
 
 def _examine_order(module: nn.Module, x: Tensor, mask: Tensor) -> None:
     """The second branch reads the first sum: moving x by what attention adds changes nothing."""
-    nobody = _nobody(x)
-    shifted = _added(module, x + 3.0, nobody)
+    nobody = no_keys(x)
+    shifted = added_by(module, x + 3.0, nobody)
     require(
-        _near(shifted, _added(module, x, nobody), 1e-3),
+        near(shifted, added_by(module, x, nobody), 1e-3),
         "A constant added to all features of a token changes what the second branch adds.",
         "norm2 must take the mean away, token by token: LayerNorm, not RMSNorm",
     )
-    moved = _added(module, x, mask) - _added(module, x, nobody)
+    moved = added_by(module, x, mask) - added_by(module, x, nobody)
     if moved.abs().max() < 1e-3:
         fail(
             "What attention adds does not reach out through the second sum.",
             "the second sum starts from x instead of the first sum: " + FORMULA,
         )
     out, want = run(module, x, mask)[0], run(module, x + moved, nobody)[0]
-    if _near(out, want, 1e-3):
+    if near(out, want, 1e-3):
         return
-    parallel = x + _added(module, x, mask)
+    parallel = x + added_by(module, x, mask)
     fail(
         "The feed-forward branch must read the first sum, x + attention, and it does not.",
         "both branches read the same x, side by side: " + FORMULA
-        if _near(out, parallel, 1e-3)
+        if near(out, parallel, 1e-3)
         else "norm2 and ffn work on what came out of the first sum: " + FORMULA,
     )
 
@@ -227,7 +228,7 @@ def _examine_masks(module: nn.Module, x: Tensor, mask: Tensor) -> None:
     other = x.clone()
     other[0, -1] = 9 * draw(x.size(-1), seed=5)
     require(
-        _near(run(module, other, mask)[0][0, :-1], out[0, :-1]),
+        near(run(module, other, mask)[0][0, :-1], out[0, :-1]),
         "A token that nobody may attend to changes other tokens.",
         "apart from attention nothing may mix tokens: norms and ffn work on each token alone",
     )
@@ -243,14 +244,14 @@ def _examine_masks(module: nn.Module, x: Tensor, mask: Tensor) -> None:
         )
         require(
             not bool(weights[~wide].any())
-            and _near(weights.sum(-1), wide.any(-1).to(weights.dtype)),
+            and near(weights.sum(-1), wide.any(-1).to(weights.dtype)),
             f"With attn_mask of shape {tuple(case.shape)} the weights are not those of the mask.",
             "hand attn_mask on as it is: it broadcasts to (B, H, T, T)",
         )
 
 
 @contextmanager
-def _restored(module: nn.Module) -> Iterator[list[nn.Parameter]]:
+def restored(module: nn.Module) -> Iterator[list[nn.Parameter]]:
     """The parameters, which get their numbers back at the end."""
     parameters = list(module.parameters())
     before = [p.detach().clone() for p in parameters]
@@ -263,12 +264,12 @@ def _restored(module: nn.Module) -> Iterator[list[nn.Parameter]]:
 
 
 def _examine_silence(module: nn.Module, x: Tensor) -> None:
-    with _restored(module) as parameters:
+    with restored(module) as parameters:
         for p in parameters:
             p.zero_()
         out = run(module, x)[0]
     require(
-        _near(out, x),
+        near(out, x),
         "With all parameters zero both branches are silent, and the block must return x.",
         "something else stands on the path from x to out, a norm after the last sum?",
     )
@@ -276,12 +277,12 @@ def _examine_silence(module: nn.Module, x: Tensor) -> None:
 
 def _examine_signs(module: nn.Module, x: Tensor) -> None:
     """With equal, positive parameters every norm, map and activation gives something positive."""
-    nobody = _nobody(x)
-    with _restored(module) as parameters:
+    nobody = no_keys(x)
+    with restored(module) as parameters:
         for p in parameters:
             p.fill_(0.5)
-        second = _added(module, x, nobody)
-        first = _added(module, x) - second
+        second = added_by(module, x, nobody)
+        first = added_by(module, x) - second
     for name, added in (("attention", first), ("the feed-forward part", second)):
         require(
             bool((added > 0).all()),
@@ -320,154 +321,3 @@ def _examine_gradients(module: nn.Module, x: Tensor, mask: Tensor) -> None:
     none[0] = True  # every key of the first note is seen
     learned = [p for p in module.parameters() if p.requires_grad]
     assert_slopes(lambda: run(module, x, none), ("out", "weights"), [x, *learned])
-
-
-# ------------------------------------------------------------------------- the feed-forward part
-
-
-def examine_feed_forward(answer: Answer, *, seed: int) -> None:
-    """Check the hidden width and the activation of the feed-forward part."""
-    d_model, d_ff, ranks, bends = 6, 3, [], False
-    for draws in range(4):  # a unit may be silent on all tokens, but not in every draw
-        module = build_block(answer, d_model, 2, d_ff, seed=seed + draws)
-        x = draw(1, 60, d_model, seed=seed + draws)
-        with torch.no_grad():
-            added = _added(module, x, _nobody(x))[0]  # (60, d_model)
-        values = torch.linalg.svdvals(added - added.mean(0))
-        ranks.append(int((values > 1e-6 * values[0]).sum()))
-        read = nn.functional.layer_norm(x[0], (d_model,))
-        linear = torch.cat([read, torch.ones_like(read[:, :1])], 1)
-        bends |= not _near(linear @ (torch.linalg.pinv(linear) @ added), added, 1e-3)
-    require(
-        bends,
-        "The second branch is a linear map of what it reads.",
-        "the ReLU (or GELU) between the two maps of ffn is missing",
-    )
-    require(
-        max(ranks) == d_ff,
-        f"With d_ff={d_ff} the second branch uses {max(ranks)} hidden features.",
-        "ffn maps d_model -> d_ff -> d_model: the hidden width is d_ff, with one activation there",
-    )
-    seen = [_rectifies(answer, seed + 10 * i) for i in range(12)]
-    if False in seen or True not in seen:
-        fail(
-            "The activation is no ReLU or GELU: flat on one side, a straight line on the other.",
-            "tanh and sigmoid flatten both ends; ELU, SiLU, leaky and squared ReLU are others",
-        )
-
-
-def _rectifies(answer: Answer, seed: int) -> bool | None:
-    """Whether a hidden unit is a ReLU or GELU; None where this draw does not show it.
-
-    Three features without their mean lie in a plane, and a norm brings them onto a circle: there a
-    unit is a function of one cosine, whose phase is that of the first harmonic.
-    """
-    module = build_block(answer, 3, 1, 1, seed=seed, size=5.0)
-    plane = torch.tensor([[1.0, -1.0, 0.0], [1.0, 1.0, -2.0]], dtype=torch.float64)
-    plane = plane / plane.norm(dim=1, keepdim=True)
-
-    def along(angle: Tensor) -> Tensor:
-        x = (torch.stack([angle.cos(), angle.sin()], 1) @ plane)[:, None]  # notes of one token
-        with torch.no_grad():
-            return _added(module, x, _nobody(x))[:, 0]
-
-    angle = torch.arange(240, dtype=torch.float64) * (2 * torch.pi / 240)
-    circle = along(angle)
-    circle = circle - circle.mean(0)
-    direction = torch.linalg.svd(circle, full_matrices=False).Vh[0]
-    level = circle @ direction
-    phase = torch.atan2((level * angle.sin()).sum(), (level * angle.cos()).sum())
-    level = along(phase + torch.linspace(-1, 1, 401, dtype=torch.float64).acos()) @ direction
-    steps = level.diff()
-    if steps[:60].abs().sum() > steps[-60:].abs().sum():
-        level = -level.flip(0)  # the output map may turn the unit upside down
-        steps = level.diff()
-    slope = steps[-10:].mean()
-    flat = steps[:60].abs().max() <= 3e-3 * slope
-    straight = (steps[-60:] - slope).abs().max() <= 1e-2 * slope
-    if slope < 1e-6 or not flat or not straight:
-        return None
-    return _like_relu(((level - level[0]) / slope).numpy())
-
-
-def _like_relu(height: np.ndarray) -> bool | None:
-    """Whether a curve from flat to slope 1 passes where its ends meet, as steeply as GELU.
-
-    Divided by the line, ``q(u) = activation(u) / u`` is a step for ReLU, the normal distribution
-    for GELU (.9 at 1.28, .99 at 2.33: 1.8 times as far), the logistic one for SiLU (2.1 times).
-    """
-    corner = len(height) - 1 - height[-1]
-    if not 60 < corner < len(height) - 60:
-        return None
-    places = np.arange(len(height))
-    if abs(np.interp(corner, places, height)) > 1.0:
-        return False  # ELU and softplus pass above it
-    beyond = places > corner + 1
-    far = places[beyond] - corner
-    q = height[beyond] / far
-    near, wide = (np.interp(share, np.maximum.accumulate(q), far) for share in (0.9, 0.99))
-    return bool(near < 5 or wide / near < 1.95)
-
-
-# ------------------------------------------------------------------------------------ the norms
-
-
-def examine_norms(answer: Answer, *, seed: int) -> None:
-    """Check that each branch has a norm with a gain and a shift, shared with nobody."""
-    d_model = 6
-    found = [_working_numbers(answer, d_model, seed + i) for i in range(2)]
-    first, second, shared = (
-        len(set.union(*(numbers[part] for numbers in found))) for part in range(3)
-    )
-    require(
-        not shared,
-        "A number of the norm before attention also works in the second branch.",
-        "one norm is used twice; each of the two has a gain and a shift of its own",
-    )
-    for name, count in (("norm1", first), ("norm2", second)):
-        require(
-            count >= 2 * d_model,
-            f"{name} has {count} numbers that learn; a gain and a shift are {2 * d_model}.",
-            "nn.LayerNorm(d_model) as it is, without elementwise_affine=False or bias=False",
-        )
-
-
-def _working_numbers(
-    answer: Answer, d_model: int, seed: int, length: int = 12
-) -> tuple[set[int], set[int], set[int]]:
-    """Which numbers of small parameters act like a norm's, before attention, before ffn, or both.
-
-    One of norm1 moves the weights and what a token reads from itself; one of norm2 moves the
-    tokens' second branches in different directions, which a bias does not.
-    """
-    module = build_block(answer, d_model, 2, 8, seed=seed)
-    x = draw(1, length, d_model, seed=seed + 1)
-    large = torch.cat([x, LARGE * x, LARGE * x])
-    every = torch.ones(length, length, dtype=torch.bool)
-    masks = torch.stack([every, torch.eye(length, dtype=torch.bool), ~every])[:, None]
-
-    def seen() -> tuple[Tensor, Tensor, Tensor]:
-        """Weights; what attention adds when each token sees itself; the second branch."""
-        out, weights = run(module, large, masks)
-        added = out[1:] - large[1:]
-        return weights[0], added[0] - added[1], added[1]
-
-    first, second, shared = set(), set(), set()
-    with torch.no_grad(), _restored(module) as parameters:
-        before, number = seen(), 0
-        for p in parameters:
-            if p.numel() > 4 * d_model:
-                continue  # a matrix of weights
-            flat = p.view(-1)
-            for i in range(p.numel()):
-                number += 1
-                old = flat[i].clone()
-                flat[i] += 0.8
-                changes = [a - b for a, b in zip(seen(), before, strict=True)]
-                flat[i] = old
-                moved = [bool(change.abs().max() > 1e-5) for change in changes]
-                sizes = torch.linalg.svdvals(changes[2])
-                first |= {number} if moved[0] and moved[1] else set()
-                shared |= {number} if moved[0] and moved[2] else set()
-                second |= {number} if sizes[1] > 1e-5 * sizes[0] else set()
-    return first, second, shared

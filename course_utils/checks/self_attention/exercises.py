@@ -19,13 +19,9 @@ from course_utils.checks.compare import same
 from course_utils.checks.core import CheckFailed, fail
 from course_utils.checks.notebook import Notebook
 from course_utils.checks.self_attention.ablation import examine_ablation
-from course_utils.checks.self_attention.block import (
-    build_block,
-    examine_block,
-    examine_feed_forward,
-    examine_norms,
-)
+from course_utils.checks.self_attention.block import build_block, examine_block
 from course_utils.checks.self_attention.block_dropout import examine_block_dropout
+from course_utils.checks.self_attention.block_parts import examine_feed_forward, examine_norms
 from course_utils.checks.self_attention.comparisons import (
     NEAR,
     compare_attention,

@@ -115,6 +115,5 @@ def rule_status(text: str, start: int, end: int) -> int:
     if _words(HEDGES).search(left) or _words(HEDGES).search(right):
         return 2
     left = _words(ONLY_LOOKS_NEGATIVE + WIDER_PSEUDO).sub(" ", left)
-    negations = tuple(cue for cue in WIDER_BEFORE[:7])
-    return int(bool(_words(BEFORE + negations).search(left)
+    return int(bool(_words(BEFORE + WIDER_BEFORE[:7]).search(left)
                     or _words(AFTER + WIDER_AFTER[:2]).search(right)))  # fmt: skip

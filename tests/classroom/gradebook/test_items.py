@@ -52,16 +52,16 @@ def test_alpha():
 
 @pytest.mark.parametrize("shares", [[], [3], [3] * 20, [1, 2, 3]])
 def test_nothing_is_said_of_small_or_equal_classes(shares):
-    for item in analyse(graded(shares)):
+    for item in analyse(graded(shares)).items:
         assert math.isnan(item.discrimination)
         assert all(doubt.startswith("one message") for doubt in item.doubts)
-    assert math.isnan(cronbach(matrix(graded(shares))[1]))
+    assert math.isnan(analyse(graded(shares)).alpha)
 
 
 def test_difficulty_and_attempts():
-    items = analyse(graded([len(NAMES)] * 6 + [1] * 4))
+    items = analyse(graded([len(NAMES)] * 6 + [1] * 4)).items
     assert [i.difficulty for i in items[:2]] == [1.0, 0.6]
-    assert analyse([of("a", {})])[0].attempted == 0.0
+    assert analyse([of("a", {})]).items[0].attempted == 0.0
 
 
 def test_a_check_that_good_students_fail_is_doubted():
@@ -70,7 +70,7 @@ def test_a_check_that_good_students_fail_is_doubted():
         of(f"s{i}", {n: "right" if (i < 10) != (n == bad) else "wrong" for n in NAMES})
         for i in range(20)
     ]
-    doubted = {i.name: i.doubts for i in analyse(rows) if i.doubts}
+    doubted = {i.name: i.doubts for i in analyse(rows).items if i.doubts}
     assert set(doubted) == {bad} | {n for n in NAMES if doubted.get(n, [""])[0].startswith("one")}
     assert any("no better here" in d for d in doubted[bad])
     assert any("best quarter" in d for d in doubted[bad])

@@ -75,6 +75,21 @@ def test_a_line_that_fails_is_named_and_the_rest_runs(shell):
     assert shell.user_ns["answer"]() == 1
 
 
+def test_any_number_of_lines_may_fail_before_the_definition(shell):
+    failed = shell.execute("nothing_such\n" * 9 + "def answer(): return 1")
+    assert [line for *_, line in failed] == [1, 2, 3]
+    assert shell.user_ns["answer"]() == 1
+
+
+def test_lines_of_a_cell_magic_fail_one_by_one(shell):
+    failed = shell.execute("%%time\nnothing_such\ndef answer(): return 1\nassert False, 'no'")
+    assert [(kind, line) for kind, _, _, line in failed] == [
+        ("NameError", 2),
+        ("AssertionError", 4),
+    ]
+    assert shell.user_ns["answer"]() == 1
+
+
 def test_a_stub_says_that_it_is_one(shell):
     (failure,) = shell.execute(
         "ANSWER = None\nraise NotImplementedError('ANSWER: not written yet')"

@@ -1,7 +1,9 @@
 """The box itself: what it binds, how it refuses, how it ends."""
 
 import os
+import signal
 import subprocess
+import sys
 import time
 from pathlib import Path
 
@@ -78,3 +80,40 @@ def test_a_box_ends_with_all_its_processes():
         time.sleep(0.01)
     assert box.process.returncode is not None
     assert not os.path.exists(f"/proc/{box.process.pid}/root")
+
+
+@pytest.mark.parametrize("listed", [True, False])
+def test_memory_of_all_processes_is_added_up(monkeypatch, listed):
+    monkeypatch.setattr(sandbox, "CHILDREN_LISTED", listed and sandbox.CHILDREN_LISTED)
+    script = """
+import os, time
+def fork(): return os.fork() == 0
+if fork():  # stands for the template: what is below it counts
+    for number in range(2):
+        if fork():
+            fork()  # its child does the same
+            own = bytearray(b"x") * (40 * 2**20)
+            if number:
+                file = os.memfd_create("unmapped")
+                os.pwrite(file, b"y" * (30 * 2**20), 0)
+            print(".", flush=True)
+            time.sleep(60)
+print(".", flush=True)
+time.sleep(60)
+"""
+    top = subprocess.Popen(
+        [sys.executable, "-c", script], stdout=subprocess.PIPE, start_new_session=True
+    )
+    try:
+        for _ in range(6):
+            top.stdout.readline()
+        box = object.__new__(sandbox.Box)
+        box.limits, box.boxed, box.process = sandbox.Limits(memory_mib=100), False, top
+        box.peak, box.looked = 0, 0.0
+        first, second = box.used().memory / 2**20, box.used().memory / 2**20
+    finally:
+        os.killpg(top.pid, signal.SIGKILL)
+        top.communicate()
+    assert 4 * 40 + 2 * 30 < first < 4 * 40 + 2 * 30 + 40
+    assert abs(second - first) < 1
+    assert box.peak / 2**20 == pytest.approx(first, abs=1)
