@@ -234,7 +234,8 @@ def _viva(options: argparse.Namespace) -> int:
     )
     for student, why in made.without.items():
         print(f"no questions for {student}: {why}")
-    print(f"{len(made.pages)} pages in {made.keys.parent}, the keys in {made.keys.name}.")
+    folder = made.keys.with_name(options.assignment)
+    print(f"{len(made.pages)} pages in {folder}, the keys in {made.keys.name} beside it.")
     return 0 if made.pages else 1
 
 

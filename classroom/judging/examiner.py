@@ -44,6 +44,7 @@ from classroom.judging.trial_worker import checked, plain
 START = 300.0
 LIBRARIES = {"mpmath", "numpy", "pandas", "scipy", "sklearn", "sympy", "torch", "transformers"}
 MOST_BOXES, MOST_TRIES = 4, 4
+PATIENCE = 10.0  # seconds
 
 
 def main() -> None:
@@ -290,15 +291,16 @@ class Session:
         os.close(write)
         mine.close()
         reason = self._watch(pid, read, box)
-        found = self._reap(box, 0.0 if reason or self._whole() else 2.0)
+        found = self._reap(box, PATIENCE if reason is None and self._gone() else 0.0)
         long = found["seconds"] >= self.limits.seconds
         if found["trouble"]:
             raise RuntimeError(f"no room could be opened in the box: {found['trouble']}")
         return self._outcome(self._messages, reason, found["status"], long)
 
-    def _whole(self) -> bool:
-        """Whether the examiner came to a verdict."""
-        return bool(self._messages) and "status" in self._messages[-1]
+    def _gone(self) -> bool:
+        """Whether the student's process ended: how, may take a while to tell on a busy machine."""
+        last = self._messages[-1] if self._messages else {}
+        return "status" not in last and last.get("stopped", "ended") == "ended"
 
     def _watch(self, pid: int, read: int, box: Box) -> str | None:
         """Wait for the examiner; return why it was stopped, if it was."""

@@ -79,6 +79,7 @@ def _leaf(path: str, kind: str, numbers: list[float], text: str) -> dict[str, An
 def _number(value: float) -> str:
     if not math.isfinite(value):
         return str(value)
+    value = 0.0 if abs(value) < 1e-12 else value  # what rounding leaves, and no -0
     return f"{value:.0f}" if value == int(value) and abs(value) < 1e6 else f"{value:.3g}"
 
 

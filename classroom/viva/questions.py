@@ -252,7 +252,7 @@ def _differ(one: Specimen, rng: random.Random) -> Question | None:
             before = one.runs[0].outcomes.get(call)
             if before is None or before["error"] or not one.calls[call]["shown"]:
                 continue
-            if differ(outcome, before):
+            if differ(outcome, before) and _text(outcome) != _text(before):  # and the key shows it
                 apart.append(call)
             elif same(outcome, before):
                 alike.append(call)

@@ -50,7 +50,10 @@ def viva(
     progress: bool = True,
     make_lab: MakeLab = Laboratory,
 ) -> Viva:
-    """Write ``viva/<assignment>/<student>.html`` for each student, and ``keys.html`` for you.
+    """Write ``viva/<assignment>/<student>.html`` for each student, and a sheet of keys for you.
+
+    The keys are beside that folder, so that it can be handed out; those of named students have a
+    sheet of their own.
 
     The draw depends on the seed, the student and the answers, so students with the same code get
     different questions, and the same call gives the same pages.
@@ -82,7 +85,8 @@ def viva(
         raise FileNotFoundError(f"{workspace} holds no graded {assignment}: run `autograde` first")
     chosen = [submissions[s] for s in sorted(students or submissions)]
     made, folder = Viva(), workspace / "viva" / assignment
-    made.keys = folder / "keys.html"
+    named = "_".join(["", *sorted(students)])[:80]
+    made.keys = folder.with_name(f"{assignment}_keys{named}.html")
     waiting: list[Submission] = []
     for submission in chosen:
         why = _why_not(submission, results.get(submission.student))

@@ -1892,7 +1892,9 @@ def train_parts(name: str, model: nn.Module, parts) -> nn.Module:
     tokens, labels, lengths = DATA[id(train_notes)]
     epochs, lr, batch_size = RECIPE.values()
     steps = epochs * math.ceil(len(lengths) / batch_size)
-    optimizer = torch.optim.AdamW(model.to(DEVICE).parameters(), lr=lr, weight_decay=0.01)
+    optimizer = torch.optim.AdamW(
+        model.to(DEVICE).parameters(), lr=lr, weight_decay=0.01, fused=True
+    )
     schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, lr, steps + 1, pct_start=0.15)
     optimizer.register_step_post_hook(lambda *_: schedule.step())  # after each step of the loop
     start, losses = time.process_time(), []

@@ -95,6 +95,10 @@ checks.setup()
 #
 # If you have access to MIMIC-IV, put the folder that holds `hosp/` and `icu/` into `MIMIC_FOLDER`; the notebook then runs on
 # real patients with your query (the planted predictors, and all scores of explanations, are then missing).
+#
+# The *demo* of MIMIC-IV, a hundred real patients of the same hospital, is open to everyone: with a network,
+# `MIMIC_FOLDER = icu_data.fetch_mimic_demo("mimic-iv-demo")` downloads its tables from PhysioNet, once. A quarter of a hundred patients are
+# then the test, with a handful of deaths: such scores say next to nothing.
 
 # %%
 COHORT = {
@@ -490,42 +494,6 @@ _ = right.set(xlabel="age (years)", ylabel="hospital mortality", ylim=(0, None))
 # %% [markdown]
 # *Left: events per stay; longer sequences are cut to the last 128 events. Right: mortality by age with 95 % intervals. Age is
 # one of the planted predictors.*
-
-# %% [markdown]
-# ### 1.4 Your query on real patients
-#
-# The *demo* of MIMIC-IV, a hundred real patients of the same hospital, is open to everyone
-# ([PhysioNet](https://physionet.org/content/mimic-iv-demo/)). Where the network allows, your query runs on it unchanged.
-
-
-# %% tags=["needs-answer"]
-def look_at_demo(folder: str = "mimic-iv-demo") -> None:
-    """Stays, deaths and events of the demo, by the query of part 1.2."""
-    if EVENT_UNION_SQL is None:
-        raise NotImplementedError("EVENT_UNION_SQL: not written yet")
-    demo = icu_data.connect_mimic(icu_data.fetch_mimic_demo(folder))
-    found = demo.sql(EVENT_UNION_SQL).df()
-    long_stays = demo.sql("""
-        SELECT i.stay_id, a.hospital_expire_flag AS died FROM icustays i JOIN admissions a USING (hadm_id)
-        WHERE i.outtime >= i.intime + INTERVAL 48 HOUR
-    """).df()
-    n, dead = len(long_stays), int(long_stays["died"].sum())
-    low, high = metrics.wilson_interval(dead, n)
-    print(f"{n} stays of 48 h or more, {dead} deaths: {dead / n:.0%} ({low:.0%}-{high:.0%})")
-    events_of = found.groupby("stay_id").size().reindex(long_stays["stay_id"], fill_value=0)
-    print(f"events a stay: median {events_of.median():.0f}, most {events_of.max()}")
-    print("what they are:", found["event_type"].value_counts(normalize=True).round(2).to_dict())
-
-
-try:
-    look_at_demo()
-except (OSError, ValueError) as error:
-    print(f"The demo of MIMIC-IV is skipped: {error}.")
-
-# %% [markdown]
-# *With a network: how many stays there are, how sure the mortality of so few can be (95 % interval), and what a stay holds.* With
-# `MIMIC_FOLDER = "mimic-iv-demo"` the rest of the notebook reads these patients instead. A quarter of them are then the test, with a
-# handful of deaths: such scores say next to nothing.
 
 # %% [markdown]
 # ## 2 What the features must not know

@@ -3,6 +3,7 @@
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "classroom"))
@@ -16,6 +17,7 @@ from classroom.files import write_whole
 from classroom.gradebook.feedback_page import rendered
 from classroom.gradebook.lookalikes import Group, Lookalikes, Pair
 from classroom.gradebook.report import render
+from classroom.gradebook.terms import TermItem, TermNotebook
 from classroom.pages import page as fill
 from classroom.viva.questions import Question
 
@@ -76,12 +78,17 @@ def made():
         number=1,
     )
     code = source.exercises[names[0]].answer.splitlines()
+    terms = ["spring 2026", "autumn 2026", "spring 2027"]
+    item = TermItem(names[0], np.linspace(0, 1, 30), 0.4, 0.1, 0.6)
+    notebooks = {t: TermNotebook(t, NAME, 30, 0.8, {names[0]: item}) for t in terms[1:]}
+    rows_of_terms = [(n, [None, item, item], (0.1, -0.05, 0.25)) for n in names]
     return {
         "feedback": rendered(graded_notebook(), about()),
         "report": render(NAME, rows, {}, [], alike),
         "viva": fill(
             "viva.html", assignment=NAME, student="ann", exercises=[(names[0], code, [question])]
         ),
+        "terms": fill("terms.html", terms=terms, sections=[(NAME, notebooks, rows_of_terms)]),
         "keys": fill(
             "viva_keys.html", assignment=NAME, seed=0, pages=[("ann", [question])], without=[]
         ),
@@ -97,7 +104,7 @@ def pages(tmp_path_factory):
 
 
 @pytest.mark.parametrize("width", [1280, 390])
-@pytest.mark.parametrize("name", ["feedback", "report", "viva", "keys"])
+@pytest.mark.parametrize("name", ["feedback", "report", "viva", "keys", "terms"])
 def test_a_page_fits_is_readable_and_runs_nothing(pages, browser, tmp_path, name, width):
     requests = []
     page = browser.new_page(viewport={"width": width, "height": 900})

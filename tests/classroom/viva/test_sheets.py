@@ -1,6 +1,7 @@
 """Questions on a small class: every key holds when the programs run again."""
 
 import copy
+import random
 from html.parser import HTMLParser
 
 import nbformat
@@ -14,7 +15,9 @@ from classroom.judging.trial import notebook_spec
 from classroom.judging.trial_worker import plain
 from classroom.viva.inputs import as_shown, recorded
 from classroom.viva.laboratory import Run
+from classroom.viva.lines import Change
 from classroom.viva.probe import outcome_of, verdict
+from classroom.viva.questions import Specimen, ask
 from classroom.viva.sheets import viva
 
 NAME = "00_start_here"
@@ -145,6 +148,8 @@ def test_the_same_call_gives_the_same_pages(klass):
     before = made.pages["ann"].read_text()
     again = viva(ROOT, workspace, NAME, students=["ann"], progress=False, make_lab=Bench)
     assert again.pages["ann"].read_text() == before
+    assert again.keys.name == f"{NAME}_keys_ann.html"  # the sheet of the whole class is still there
+    assert "bob" in made.keys.read_text()
 
 
 def test_wrong_arguments(klass):
@@ -153,3 +158,15 @@ def test_wrong_arguments(klass):
         viva(ROOT, workspace, NAME, questions=0)
     with pytest.raises(ValueError, match="'nobody'"):
         viva(ROOT, workspace, NAME, students=["nobody"])
+
+
+def test_a_difference_that_the_key_cannot_show_is_not_asked_about():
+    def run(number, text):
+        leaf = {"path": "", "kind": "tensor (1,) float32", "numbers": [number], "text": text}
+        return Run(outcomes={0: {"error": "", "leaves": [leaf]}})
+
+    change = Change(1, 1, "x = 1", "x = 2", "x = 2")
+    for shown, asked in (("", False), ("[{}]", True)):
+        runs = [run(n, shown.format(n)) for n in (1.0, 2.0)]
+        one = Specimen("f", "x = 1", [change], runs, [{"shown": ["x"]}])
+        assert (ask(one, "differ", random.Random(0)) is not None) == asked
