@@ -271,9 +271,15 @@ def document(names: list[str]) -> str:
     parts, every, seconds = [], [], 0.0
     for notebook in names:
         tables, reasons = [], []
-        parts.append(f"\n## {notebook}\n\n{HEAD}")
-        for subject in subjects(notebook):
-            found = standing(subject)
+        parts.append(f"\n## {notebook}\n")
+        known = {subject.exercise: (subject, standing(subject)) for subject in subjects(notebook)}
+        if not any(found for _, found in known.values()):
+            open_ = sum(len(subject.mutants) for subject, _ in known.values())
+            parts.append(f"None of its {open_} mutants were judged in this run.")
+            every += [counts(subject, {}) for subject, _ in known.values()]
+            continue
+        parts.append(HEAD)
+        for subject, found in known.values():
             table = counts(subject, found)
             tables.append(table)
             seconds += sum(r["seconds"] for r in found.values())

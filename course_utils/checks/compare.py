@@ -9,6 +9,7 @@ import numpy as np
 import torch
 
 from course_utils.checks.core import describe, fail
+from course_utils.checks.likely import relation, shape_hint
 
 __all__ = ["same"]
 
@@ -48,7 +49,10 @@ def same(
     if got is None:
         fail(f"Expected {what} as {describe(want)}, got None.", "is there a `return` at the end?")
     if isinstance(want, torch.Tensor) and not isinstance(got, torch.Tensor):
-        fail(f"Expected {what} as {describe(want)}, got {type(got).__name__} {describe(got)}.")
+        fail(
+            f"Expected {what} as {describe(want)}, got {type(got).__name__} {describe(got)}.",
+            "`torch.tensor(...)` or `torch.stack(...)` makes a tensor of it",
+        )
     try:
         got_array, want_array = _as_array(got), _as_array(want)
         got_array.astype(float)
@@ -56,6 +60,7 @@ def same(
         fail(f"Expected {what} as {describe(want)}, got {type(got).__name__} {describe(got)}.")
     named = _named_mistake(got_array, want_array, mistakes, rtol, atol)
     if got_array.shape != want_array.shape:
+        named = named or shape_hint(got_array.shape, want_array.shape)
         fail(f"Expected {what} with shape {want_array.shape}, got shape {got_array.shape}.", named)
     if dtype and isinstance(want, torch.Tensor) and got.dtype != want.dtype:
         fail(
@@ -127,7 +132,7 @@ def _fail_values(
     if want.ndim == 0:
         fail(
             f"Expected {what} to be {_number(want)}, got {_number(got)}.",
-            named or _nan_hint(got, want),
+            named or _nan_hint(got, want) or relation(got, want, what),
         )
     first = tuple(int(i) for i in np.argwhere(~close)[0])
     place = ", ".join(map(str, first))
@@ -135,7 +140,7 @@ def _fail_values(
         f"Expected {what} (shape {want.shape}) to be {_number(want[first])} at [{place}], "
         f"got {_number(got[first])}.\n"
         f"{int((~close).sum())} of {close.size} entries differ.",
-        named or _nan_hint(got, want),
+        named or _nan_hint(got, want) or relation(got, want, what),
     )
 
 

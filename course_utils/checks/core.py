@@ -19,6 +19,8 @@ from typing import NoReturn
 import numpy as np
 import torch
 
+from course_utils.checks.likely import message_hint
+
 __all__ = [
     "CheckFailed",
     "NotAttempted",
@@ -86,13 +88,14 @@ def fail(seen: str, hint: str | None = None) -> NoReturn:
     seen
         What was seen and expected, one fact a line.
     hint
-        The common mistake that it looks like.
+        The common mistake that it looks like; without one, what ``seen`` itself tells.
 
     Raises
     ------
     CheckFailed
         Always.
     """
+    hint = hint or message_hint(seen)
     title = "not right yet"
     if judging:
         where = " in a further case" if judging[-1].hidden else ""

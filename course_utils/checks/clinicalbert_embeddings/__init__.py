@@ -12,7 +12,6 @@ from course_utils.checks.clinicalbert_embeddings.encoding import (
     compare_texts,
     compare_word,
     one_by_one,
-    word_states,
 )
 from course_utils.checks.clinicalbert_embeddings.exercises import (
     NOTEBOOK,

@@ -12,7 +12,7 @@ from course_utils.checks.clinicalbert_embeddings.models import Recorder, left_al
 from course_utils.checks.compare import same
 from course_utils.checks.core import fail, require
 
-__all__ = ["TEXTS", "compare_texts", "compare_word", "one_by_one", "word_states"]
+__all__ = ["TEXTS", "compare_texts", "compare_word", "one_by_one"]
 
 
 def one_by_one(texts: list[str], tok: Any, model: torch.nn.Module, pooling: str) -> torch.Tensor:
@@ -63,6 +63,13 @@ def compare_texts(
         twice = call(answer, texts, tok, model, **options)
         if not torch.allclose(got, twice, rtol=1e-3, atol=1e-4):
             fail(f"{what}: two calls give different vectors.", "dropout: call `model.eval()` first")
+    if torch.is_tensor(got) and got.shape == want.shape and not bool(got.any(dim=1).all()):
+        never = torch.nonzero(~got.any(dim=1))[:, 0].tolist()
+        fail(
+            f"{what}: {len(never)} of {len(want)} rows hold zeros alone, first row {never[0]}.",
+            "these texts were never computed, or their vectors never stored: look at where the "
+            "batches begin and end",
+        )
     same(got, want, what, mistakes=wrong, rtol=1e-3, atol=1e-4)
     require(not got.requires_grad, "The vectors carry a gradient.", "wrap it in `torch.no_grad()`")
 
@@ -76,18 +83,26 @@ TEXTS = [
 ]
 
 
-def word_states(
-    text: str, span: tuple[int, int], model: torch.nn.Module, layer: int
-) -> torch.Tensor:
-    """Mean hidden state over the pieces inside a span of characters that the check knows."""
-    tok, training = tokenizer(), model.training
-    limit = model.config.max_position_embeddings
-    batch = tok(text, truncation=True, max_length=limit, return_tensors="pt")
-    pieces = sorted({batch.char_to_token(i) for i in range(*span)} - {None})
-    with torch.no_grad():
-        states = model.eval()(**batch, output_hidden_states=True).hidden_states[layer][0]
-    model.train(training)
-    return states[pieces].mean(0)
+class _Text:
+    """All hidden states of a text, and where the pieces of a span of characters are."""
+
+    def __init__(self, text: str, model: torch.nn.Module) -> None:
+        tok, training = tokenizer(), model.training
+        limit = model.config.max_position_embeddings
+        self.batch = tok(text, truncation=True, max_length=limit, return_tensors="pt")
+        with torch.no_grad():
+            self.layers = model.eval()(**self.batch, output_hidden_states=True).hidden_states
+        model.train(training)
+
+    def pieces(self, start: int, end: int) -> tuple[int, int]:
+        """First and last piece of a span; of one that was cut off, a pair that holds nothing."""
+        found = {self.batch.char_to_token(i) for i in range(start, end)} - {None}
+        return min(found, default=0), max(found, default=-1)
+
+    def mean(self, start: int, end: int, layer: int) -> torch.Tensor:
+        """Mean hidden state over the pieces of a span."""
+        first, last = self.pieces(start, end)
+        return self.layers[layer][0, first : last + 1].mean(0)
 
 
 def compare_word(
@@ -99,31 +114,35 @@ def compare_word(
     layer: int = -1,
 ) -> None:
     """Compare an answer with the states at a known span."""
-    want = word_states(text, span, model, layer)
+    known = _Text(text, model)
+    want, states = known.mean(*span, layer), known.layers[layer][0]
+    first, last = known.pieces(*span)
     shown = repr(text if len(text) < 50 else text[:47] + "...")
     what = f"the vector of {word!r} in {shown}, layer {layer}"
+    pieces = "of the word: take the mean over all of its pieces"
+    later = min(layer + 1, len(known.layers) - 1)
     wrong = {
-        "only the first piece of the word: take the mean over all of its pieces": word_states(
-            text, (span[0], span[0] + 1), model, layer
-        ),
-        "only the last piece of the word: take the mean over all of its pieces": word_states(
-            text, (span[1] - 1, span[1]), model, layer
-        ),
-        "the last layer whatever `layer` says": word_states(text, span, model, -1),
-        "`hidden_states[0]` is the embedding layer; `layer` indexes from there": word_states(
-            text, span, model, min(layer + 1, model.config.num_hidden_layers)
+        "the mean over all tokens, not over the pieces of the word": states.mean(0),
+        "the piece before the word counts too": states[max(first - 1, 0) : last + 1].mean(0),
+        "the piece behind the word counts too": states[first : last + 2].mean(0),
+        "everything from the word on, not the word alone": states[first:].mean(0),
+        "everything up to the word, not the word alone": states[: last + 1].mean(0),
+        "what stands behind the word, not the word": states[last + 1 :].mean(0),
+        "what stands before the word, not the word": states[:first].mean(0),
+        "a sum over the pieces instead of the mean": states[first : last + 1].sum(0),
+        f"only the first piece {pieces}": states[first],
+        f"only the last piece {pieces}": states[last],
+        "the last layer whatever `layer` says": known.mean(*span, -1),
+        "`hidden_states[0]` is the embedding layer; `layer` indexes from there": known.mean(
+            *span, later
         ),
     }
-    first = text.lower().find(word.lower())
-    if first != span[0]:
-        wrong["part of another word: a letter or digit is beside it"] = word_states(
-            text, (first, first + len(word)), model, layer
-        )
-    last = text.lower().rfind(word.lower())
-    if last != span[0]:
-        wrong["not the first occurrence"] = word_states(
-            text, (last, last + len(word)), model, layer
-        )
+    for begin, words in (
+        (text.lower().find(word.lower()), "part of another word: a letter or digit is beside it"),
+        (text.lower().rfind(word.lower()), "not the first occurrence"),
+    ):
+        if begin != span[0]:
+            wrong[words] = known.mean(begin, begin + len(word), layer)
     wrong = {k: v for k, v in wrong.items() if not torch.allclose(v, want, rtol=1e-3, atol=1e-4)}
     with left_alone(model), Recorder(model) as record:
         got = call(

@@ -196,6 +196,8 @@ def word_vector(answer: Any) -> str:
         answer, sentence, "fever", tokenizer(), model, naming="fever", why="a word that is absent"
     )
     error_of(answer, sentence, "pai", tokenizer(), model, naming="pai", why="'pai', no whole word")
+    signs = "38°°"  # one piece, with a place between its signs that is beside no letter
+    error_of(answer, signs, "", tokenizer(), model, naming="", why="an empty word inside a piece")
     return "pieces, whole words, case, layers, two words, dropout off, absent words"
 
 
@@ -216,7 +218,7 @@ def layer_probe(answer: Any) -> str:
     assert_guesswork(answer)
     assert_unseen(answer)
     assert_averaged(answer)
-    several = [noise[:, :3], noise[:, 3:6], noise]
+    several = [noise[:, :3], noise]
     first = probe_table(answer, several, labels, groups, seed=5)
     for kind in (np.asarray, torch.from_numpy):
         again = probe_table(answer, [kind(x) for x in several], labels, groups, seed=5)

@@ -103,6 +103,12 @@ def assert_share(answer: Any, share: float | None, *, shape: tuple[int, int], se
         hint = "the chosen tokens that stay as they are have a label too"
     elif share is not None and near(hits, n, 0.15):
         hint = "`share` says how many; 0.15 is only its default"
+    elif hits in (0, n):
+        hint = "all or nothing: the comparison of a random number with `share` does not take part"
+    elif near(hits, n, 1 - wanted):
+        hint = "the comparison is turned round: chosen is what falls below `share`"
+    elif share is None:
+        hint = "the default of `share` is 0.15, and `torch.rand` draws evenly between 0 and 1"
     require(
         near(hits, n, wanted),
         f"With share={wanted} {hits / max(n, 1):.3f} of the {n:,} ordinary tokens were chosen.",

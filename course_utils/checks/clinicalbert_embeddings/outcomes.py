@@ -22,6 +22,7 @@ def error_of(answer: Callable[..., Any], *args: Any, naming: str, why: str, **kw
         require(
             naming.lower() in str(error).lower(),
             f"The ValueError for {why} should name {naming!r}; it says: {str(error)[:90]!r}",
+            'put what was asked for into the message: `f"{word!r} ..."`',
         )
         return
     except NotImplementedError:

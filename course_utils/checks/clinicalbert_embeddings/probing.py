@@ -41,6 +41,7 @@ def probe_table(answer: Any, features: list[Any], labels: Any, groups: Any, **op
     require(
         bool(((accuracy >= 0) & (accuracy <= 1)).all()),
         f"Accuracies are fractions between 0 and 1; got {np.round(accuracy, 3).tolist()}.",
+        "per cent, or a sum over the splits instead of their mean",
     )
     return accuracy
 
@@ -191,16 +192,18 @@ def two_voices(
 
 def assert_averaged(answer: Any, seeds: range = range(5)) -> None:
     """The accuracy is a mean over the splits, not the best one or the middle one."""
-    excess, alike = [], True
+    excess, alike, same_splits = [], True, True
     for seed in seeds:
         layers, labels, groups = inverted_thirds(seed)
         got = probe_table(answer, layers, labels, groups, seed=seed)
-        twice = probe_table(answer, layers[:1] * 2, labels, groups, seed=seed)
-        # an answer may split anew for every layer: then the sum is 2 on average only
-        excess.append((float(got.sum()) - 2.0, abs(twice[0] - twice[1]) < 1e-9))
+        if not excess:  # an answer may split anew for every layer: then the sum is 2 on average
+            twice = probe_table(answer, layers[:1] * 2, labels, groups, seed=seed)
+            same_splits = abs(twice[0] - twice[1]) < 1e-9
+        excess.append(float(got.sum()) - 2.0)
         alike = alike and float(np.ptp(got)) < 1e-9
-    same_splits = all(same for _, same in excess)
-    most, mean = max(e for e, _ in excess), float(np.mean([e for e, _ in excess]))
+        if same_splits and not alike and len(excess) == 2 and max(excess) <= 1e-6:
+            break
+    most, mean = max(excess), float(np.mean(excess))
     if alike:
         hint = "the layers do not differ: each accuracy is that of one layer's own features"
     elif mean > 0.4:
@@ -218,7 +221,11 @@ def assert_averaged(answer: Any, seeds: range = range(5)) -> None:
 
 
 def _assert_nothing_chosen(answer: Any, seed: int) -> None:
-    """No setting is chosen by its held-out accuracy: see :func:`two_voices`."""
+    """No setting is chosen by its held-out accuracy on each split: see :func:`two_voices`.
+
+    One setting for all splits, chosen by its mean over them, gains too little to be told from
+    luck at a price that a check may have, and is not seen.
+    """
     layers, labels, groups = two_voices(seed)
     total = float(probe_table(answer, layers, labels, groups, seed=seed).sum())
     require(

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import torch
+from torch.nn import functional as F
 
 from course_utils.checks.calls import call
 from course_utils.checks.clinicalbert_embeddings.outcomes import as_tensor
@@ -25,6 +26,7 @@ def compare_nearest(
     require(
         isinstance(got, tuple | list) and len(got) == 2,
         f"Expected (indices, similarities), got {describe(got)}.",
+        "is there a `return`?" if got is None else None,
     )
     index, value = as_tensor(got[0], "the indices"), as_tensor(got[1], "the similarities")
     best = cosine.sort(descending=True).values[:k]
@@ -35,12 +37,28 @@ def compare_nearest(
         require(
             tensor.shape == best.shape,
             f"{what}: expected {len(best)} {name} in one row; got shape {tuple(tensor.shape)}.",
-            "min(k, N) of them" if k > len(notes) else None,
+            "one similarity a note, its product with the query, and of those the min(k, N) largest",
         )
-        require(tensor.dtype == kind, f"{what}: expected {name} as {kind}, got {tensor.dtype}.")
+        exchanged = index.is_floating_point() and not value.is_floating_point()
+        require(
+            tensor.dtype == kind,
+            f"{what}: expected {name} as {kind}, got {tensor.dtype}.",
+            "the two are exchanged: `topk` gives the values first, then the indices"
+            if exchanged or (name == "indices" and torch.equal(index.double(), value.double()))
+            else "indices are whole numbers, and similarities keep the dtype of the input",
+        )
     dots = (n @ q).sort(descending=True).values[: len(best)]
     wrong = {
         "dot products: divide by both lengths": dots,
+        "the notes are not divided by their lengths": dots / q.norm().clamp(min=1e-300),
+        "the query is not divided by its length": (cosine * q.norm())
+        .sort(descending=True)
+        .values[: len(best)],
+        "each feature is divided by its length over all notes; a note's own length is meant": (
+            (F.normalize(n, dim=0) @ F.normalize(q, dim=0))
+            .sort(descending=True)
+            .values[: len(best)]
+        ),
         "least similar first": cosine.sort().values[: len(best)],
         "short vectors are vectors too: a floor of 1e-6 or so under their lengths is too high": (
             torch.where(lengths > 0, n @ q / lengths.clamp(min=1e-6), 0.0)

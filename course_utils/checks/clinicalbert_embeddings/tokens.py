@@ -51,6 +51,8 @@ def _offsets(text: str, shown: str, tok: Any, tokens: list[str], start: list[int
             hint = None
             if (a, b) == (want, want + len(token.removeprefix("##")) - 1):
                 hint = "`end` is exclusive: `text[start:end]` is the piece"
+            elif a > b:
+                hint = "start and end are exchanged"
             elif a < place:
                 hint = "a word that occurs twice: positions go on from the last token's end"
             require((a, b) == (want, want + len(token.removeprefix("##"))), seen, hint)
@@ -67,4 +69,16 @@ def vocabulary_rows(frame: Any, want: dict[str, int], what: str, hint: str | Non
         return
     if sorted(got, key=str) == sorted(rows, key=str):
         fail(f"{what}: the rows are right but not ordered by id: {got[:4]}...", "sort by `id`")
+    if hint is None:
+        hint = _likely(got, rows)
     fail(f"{what}: expected {len(rows)} rows {rows[:3]}, got {len(got)} rows {got[:3]}.", hint)
+
+
+def _likely(got: list[Any], rows: list[Any]) -> str | None:
+    if not got:
+        return "a criterion that is not given (None) must let everything through"
+    if not set(rows) & set(got) and len(got) > 100:
+        return "a comparison is turned round: it keeps what it should leave out"
+    if set(rows) < set(got):
+        return "a criterion that is given is not asked, or one of several is enough: all must hold"
+    return None

@@ -38,7 +38,13 @@ def deletion_known(
     want = torch.sigmoid(torch.stack(kept) + rest).detach()
     backwards = torch.stack([share[order.flip(0)[n:]].sum() for n in removed])
     single = torch.stack([share.sum() - (share[order[n - 1]] if n else 0) for n in removed])
+    one_more, one_less = (
+        torch.sigmoid(torch.stack([share[order[max(n + k, 0) :]].sum() for n in removed]) + rest)
+        for k in (1, -1)
+    )
     mistakes = {
+        "one event too many is removed: the first n_removed are": one_more,
+        "one event too few is removed: the first n_removed are": one_less,
         "logits came back, not risks: apply the sigmoid": torch.stack(kept) + rest,
         "the ranking starts with the most important event: remove from its front": torch.sigmoid(
             backwards + rest
@@ -62,7 +68,11 @@ def deletion_known(
         risk = torch.as_tensor(table["risk"].to_numpy(dtype=float))
         same(risk, want.double(), "the risk", rtol=1e-4, atol=1e-5, mistakes=mistakes)
         _random_is_possible(table, share, rest, removed)
-    require(model.training == mode, "The model was left in another mode than it came in.")
+    require(
+        model.training == mode,
+        "The model was left in another mode than it came in.",
+        "note model.training first and call model.train(was_training) at the end",
+    )
     require(not any(model.modes), "The model was called in training mode.", "model.eval() first")
     require(not any(model.grad_modes), "Gradients were recorded.", "with torch.no_grad(): …")
 
@@ -75,7 +85,11 @@ def curve(
     require(isinstance(table, pd.DataFrame), f"Expected a DataFrame, got {type(table).__name__}.")
     need = ["n_removed", "risk", "risk_random"]
     missing = [name for name in need if name not in table]
-    require(not missing, f"Expected the columns {', '.join(need)}; missing {', '.join(missing)}.")
+    require(
+        not missing,
+        f"Expected the columns {', '.join(need)}; missing {', '.join(missing)}.",
+        "a column was left out, or its name is spelt otherwise",
+    )
     for name in need:
         require(
             pd.api.types.is_numeric_dtype(table[name]),
@@ -155,7 +169,11 @@ def deletion_random(answer: Callable, seed: int) -> None:
             _is_mean_risk(first["risk_random"].iloc[k], others, share, rest, 2 * k)
     middle = slice(1, 6)
     follows = np.allclose(first["risk_random"][middle], first["risk"][middle], atol=1e-3)
-    require(not follows, "risk_random follows the given ranking.")
+    require(
+        not follows,
+        "risk_random follows the given ranking.",
+        "shuffle the positions: ranking[torch.randperm(n, generator=generator)]",
+    )
     require(turned < 5, "risk_random follows the given ranking, from its other end.")
 
 

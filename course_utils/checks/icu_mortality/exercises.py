@@ -184,13 +184,25 @@ def batch_matches(batch: Any, stays: list[dict[str, Any]]) -> None:
     ]
     require(isinstance(batch, dict), f"Expected a dict, got {type(batch).__name__}.")
     missing = [key for key in keys if key not in batch]
-    require(not missing, f"Expected the keys {', '.join(keys)}.\nMissing: {', '.join(missing)}.")
+    require(
+        not missing,
+        f"Expected the keys {', '.join(keys)}.\nMissing: {', '.join(missing)}.",
+        "a key was left out, or is spelt otherwise",
+    )
     lengths = torch.tensor([len(s["events"]) for s in stays])
     width = int(lengths.max())
     same(batch["stay_id"], torch.tensor([s["stay_id"] for s in stays]), "stay_id")
     same(batch["lengths"], lengths, "lengths")
     mask = torch.stack([torch.arange(width) < n for n in lengths])
-    flipped = {"True means a real event here, not padding": ~mask}
+    flipped = {
+        "True means a real event here, not padding": ~mask,
+        "one place too many: position t is real if t < length": torch.stack(
+            [torch.arange(width) <= n for n in lengths]
+        ),
+        "position t is real if t < length, not if t > length": torch.stack(
+            [torch.arange(width) > n for n in lengths]
+        ),
+    }
     found = batch["events"].abs().sum(-1) > 0 if torch.is_tensor(batch["events"]) else mask
     if found.shape == mask.shape and not torch.equal(found, mask):
         flipped["the mask was guessed from zeros; a real event may be all zeros"] = found
@@ -360,7 +372,9 @@ def evaluate_risk(answer: Callable) -> str:
     risks.interval_of_one(answer)
     risks.resampled_rows(answer, n=60, share=0.3)
     risks.percentiles_of_two(answer, n=400, share=0.3)
+    risks.slope_is(answer, *risks.drawn(25, 12, slope=0.6, width=2.0), "12 stays")
     risks.seeds(answer, outcome, risk)
+    risks.defaults(answer)
     risks.nan_cases(answer)
     risks.left_out(answer)
     return "five measures, intervals, seeds, one class, constant, separable, ties, few stays"

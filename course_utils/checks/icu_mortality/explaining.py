@@ -32,7 +32,11 @@ def explained(answer: Callable, model: nn.Module, batch: dict, n_steps: int) -> 
     require(isinstance(table, pd.DataFrame), f"Expected a DataFrame, got {type(table).__name__}.")
     need = ["kind", "position", "attribution", "completeness_gap"]
     missing = [name for name in need if name not in table]
-    require(not missing, f"Expected the columns {', '.join(need)}; missing {', '.join(missing)}.")
+    require(
+        not missing,
+        f"Expected the columns {', '.join(need)}; missing {', '.join(missing)}.",
+        "a column was left out, or its name is spelt otherwise",
+    )
     for name in need[1:]:
         require(
             pd.api.types.is_numeric_dtype(table[name]),
@@ -77,7 +81,11 @@ def table_is(
     n, s = len(events), len(static)
     places = list(range(n)) if places is None else places
     kinds = table["kind"].tolist()
-    hint = "padding has no row" if kinds.count("event") > n else None
+    hint = None
+    if set(kinds) - {"event", "static"}:
+        hint = "`kind` is 'event' or 'static', spelt exactly so"
+    elif kinds.count("event") != n:
+        hint = "padding has no row" if kinds.count("event") > n else "some real events have no row"
     require(
         kinds == ["event"] * n + ["static"] * s,
         f"Expected {n} rows 'event', then {s} rows 'static', got "
@@ -92,7 +100,7 @@ def table_is(
         f"Expected the positions {want}, got {got}.",
         "an event's position is its index on the time axis, padding and gaps counted too"
         if counted
-        else None,
+        else "static features stand behind the events, and count from 0 again",
     )
     values = table["attribution"].to_numpy(dtype=float)
     known = {words: torch.cat(pair).double().detach() for words, pair in (mistakes or {}).items()}

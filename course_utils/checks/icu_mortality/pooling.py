@@ -31,6 +31,7 @@ def pooled_of(module: nn.Module, x: torch.Tensor, is_event: torch.Tensor, heads:
     require(
         isinstance(result, tuple | list) and len(result) == 2,
         f"Expected (pooled, weights), got {type(result).__name__}.",
+        "is there a `return`?" if result is None else None,
     )
     pooled, weights = result
     b, t, d = x.shape
@@ -41,12 +42,18 @@ def pooled_of(module: nn.Module, x: torch.Tensor, is_event: torch.Tensor, heads:
             hint = "nn.MultiheadAttention averages heads: average_attn_weights=False"
         if name == "weights" and value.shape == (b, heads, 1, t):
             hint = "there is one query: drop its dimension"
+        if name == "pooled" and value.shape == (b, heads, t):
+            hint = "the two are exchanged: pooled comes first"
         require(
             value.shape == shape,
             f"Expected {name} with shape {shape}, got {tuple(value.shape)}.",
             hint,
         )
-        require(value.dtype == x.dtype, f"Expected {name} as {x.dtype}, got {value.dtype}.")
+        require(
+            value.dtype == x.dtype,
+            f"Expected {name} as {x.dtype}, got {value.dtype}.",
+            "a conversion (`.float()`, `.double()`) or a new tensor without the dtype of x",
+        )
     return pooled, weights
 
 
@@ -87,7 +94,10 @@ def pooling_checks(
             f"{type(error).__name__}.",
             "raise ValueError when the heads do not divide d_model",
         )
-    fail(f"d_model={d_model}, num_heads={d_model - 1} raised no ValueError.")
+    fail(
+        f"d_model={d_model}, num_heads={d_model - 1} raised no ValueError.",
+        "the test whether the heads divide d_model is missing, or turned round",
+    )
 
 
 def _weights_are_right(weights: torch.Tensor, real: torch.Tensor) -> None:
@@ -104,7 +114,9 @@ def _weights_are_right(weights: torch.Tensor, real: torch.Tensor) -> None:
     )
     total = weights.sum(-1)
     want = real.any(1)[:, None].to(weights.dtype).expand_as(total)
-    same(total, want, "the sum of each head's weights over real events", atol=1e-5)
+    hint = "a softmax over the events, the last axis, with padding masked before it"
+    words = "the sum of each head's weights over real events"
+    same(total, want, words, atol=1e-5, mistakes={hint: total})
     if weights.shape[1] > 1:
         spread = (weights[0, 0] - weights[0, 1]).abs().max()
         require(

@@ -12,6 +12,7 @@ from course_utils.checks.core import fail, require
 from course_utils.checks.icu_mortality.alone import call_alone
 
 MEASURES = ("auroc", "auprc", "brier", "calibration_slope", "o_e_ratio")
+STATED = {"n_boot": 1000, "seed": 0}
 _LEFT_OUT = "a resample in which a measure is undefined is left out for that measure alone"
 
 
@@ -41,10 +42,15 @@ def form(got: Any) -> None:
     """A dict whose five values are tuples of three floats."""
     require(isinstance(got, dict), f"Expected a dict, got {type(got).__name__}.")
     for name in MEASURES:
-        require(name in got, f"Expected the key {name!r}, got {', '.join(map(str, got))}.")
+        require(
+            name in got,
+            f"Expected the key {name!r}, got {', '.join(map(str, got))}.",
+            "all five measures have a key, spelt exactly so",
+        )
         require(
             isinstance(got[name], tuple) and len(got[name]) == 3,
             f"Expected {name} as a tuple (estimate, low, high), got {got[name]!r}.",
+            "the estimate from all rows, then both percentiles of the resampled values",
         )
         require(
             all(isinstance(v, float) for v in got[name]),
@@ -86,7 +92,11 @@ def risk_matches(answer: Callable, outcome: np.ndarray, risk: np.ndarray, n_boot
     for name, value in want.items():
         same(got[name][0], value, name, rtol=5e-3, atol=1e-5, mistakes=mistakes[name])
         low, high = got[name][1:]
-        require(low < high, f"The interval of {name} is {low:.4g} to {high:.4g}.")
+        require(
+            low < high,
+            f"The interval of {name} is {low:.4g} to {high:.4g}.",
+            "the 2.5 percentile comes first, then the 97.5 one",
+        )
         width = high - low  # a dozen resamples may all lie to one side, but not far away
         require(
             low - width <= value <= high + width,
@@ -212,11 +222,27 @@ def percentiles_of_two(answer: Callable, n: int, share: float) -> None:
             )
 
 
+def defaults(answer: Callable) -> None:
+    """Without them, n_boot is 1000 and seed 0; one class alone, so that it costs little."""
+    data = np.zeros(9, int), np.linspace(0, 1, 9)
+    got, want = (call_alone(answer, *data, **given)["brier"] for given in ({}, STATED))
+    require(
+        got == want,
+        f"The interval of brier is {got[1]:.5g} to {got[2]:.5g} without n_boot and seed, and "
+        f"{want[1]:.5g} to {want[2]:.5g} with n_boot=1000, seed=0.",
+        "these are the defaults of the signature",
+    )
+
+
 def seeds(answer: Callable, outcome: np.ndarray, risk: np.ndarray) -> None:
     """The same seed gives the same numbers, for lists too; another seed gives others."""
     first = call_alone(answer, outcome, risk, n_boot=6, seed=1)
     again = call_alone(answer, outcome.tolist(), risk.tolist(), n_boot=6, seed=1)
-    require(first == again, "The same seed gave other numbers the second time (or for lists).")
+    require(
+        first == again,
+        "The same seed gave other numbers the second time (or for lists).",
+        "a generator of its own, made from `seed` in every call",
+    )
     require(
         first != call_alone(answer, outcome, risk, n_boot=6, seed=2),
         "Another seed changed nothing.",
@@ -232,6 +258,8 @@ def nan_cases(answer: Callable) -> None:
     slope = ("calibration_slope",)
     cases: list[tuple[str, np.ndarray, np.ndarray, tuple[str, ...]]] = [
         ("one class", np.zeros(6, int), risk, ("auroc", "auprc", "calibration_slope")),
+        ("one death", np.array([0, 0, 1, 0, 0, 0]), risk, ()),
+        ("one survivor", np.array([1, 1, 1, 0, 1, 1]), risk, ()),
         ("a constant risk", mixed, np.full(6, 0.4), slope),
         ("risks that are equal after clipping", mixed, np.array([1, 2, 3, 4, 5, 6]) * 1e-8, slope),
         ("separable outcomes", apart, risk, slope),
@@ -266,6 +294,8 @@ def nan_cases(answer: Callable) -> None:
 def _why_nan(words: str, name: str) -> str:
     if name == "o_e_ratio":
         return "deaths / sum of the risks; nan when that sum is 0"
+    if words in ("one death", "one survivor"):
+        return "one stay of a class is enough: nan is for one class alone"
     if "tie" in words:
         return "equal logits at the border leave no finite fit either: compare with >= and <="
     return "say nan where a measure is not defined"

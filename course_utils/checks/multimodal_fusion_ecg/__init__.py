@@ -52,6 +52,9 @@ from course_utils.checks.multimodal_fusion_ecg.exercises import (
 from course_utils.checks.multimodal_fusion_ecg.parts import COURSE_PARTS
 from course_utils.checks.parts import choose_parts
 
+# torch's attention imports it when it first sees a mask: a judge had better do so before
+HEAVY = ("torch.fx.experimental.symbolic_shapes",)
+
 
 def parts(namespace: Mapping[str, Any], *names: str) -> SimpleNamespace:
     """Give a fusion or loss as the student wrote it where it is right: see `choose_parts`."""

@@ -13,7 +13,7 @@ from course_utils.checks.compare import same
 from course_utils.checks.core import fail, require
 from course_utils.checks.multimodal_fusion_ecg.fusion import build
 from course_utils.checks.multimodal_fusion_ecg.losses import finite, leaf
-from course_utils.checks.tensors import draw
+from course_utils.checks.tensors import assert_slopes, draw
 
 __all__ = ["assert_all_heads", "assert_fusion_heads", "assert_fusion_transformer"]
 
@@ -160,7 +160,8 @@ def _assert_used(case: _Case) -> None:
         )
         for m, grad in enumerate(grads):
             reaches = grad is not None and bool((grad != 0).any())
-            uniform = "equal weights for all are no attention" if name == "weights" else None
+            uniform = "equal weights for all are no attention, and detached keys learn nothing"
+            uniform = uniform if name == "weights" else None
             require(reaches, f"Modality {m} does not reach the {name} (no gradient).", uniform)
 
 
@@ -297,6 +298,11 @@ def _assert_gradients(case: _Case) -> None:
                 )
     for lacking in range(m):
         _assert_only_missing(case, lacking)
+    if case.x[0].dtype == torch.float64:
+        leaves = [leaf(v) for v in case.x]
+        learned = [p for p in case.module.parameters() if p.requires_grad]
+        names = ("the logits", "the weights")
+        assert_slopes(lambda: case(leaves, there), names, [*leaves, *learned])
 
 
 def _assert_only_missing(case: _Case, lacking: int) -> None:

@@ -64,6 +64,21 @@ def _cosines(a: Tensor, b: Tensor) -> Tensor:
     return torch.from_numpy(cosine_similarity(a.detach().double(), b.detach().double()))
 
 
+def other_lengths(image: Tensor, text: Tensor) -> dict[str, Tensor]:
+    """Similarities whose normalising went wrong, by what went wrong."""
+    image, text = image.detach().double(), text.detach().double()
+    rows = [F.normalize(x, dim=-1) for x in (image, text)]
+    columns = [F.normalize(x, dim=0) for x in (image, text)]
+    wrong_axis = "are divided by lengths over the batch; each row's own length is meant (dim=-1)"
+    return {
+        "the images are not divided by their lengths": image @ rows[1].T,
+        "the texts are not divided by their lengths": rows[0] @ text.T,
+        f"the images {wrong_axis}": columns[0] @ rows[1].T,
+        f"the texts {wrong_axis}": rows[0] @ columns[1].T,
+        f"images and texts {wrong_axis}": columns[0] @ columns[1].T,
+    }
+
+
 def assert_info_nce(
     answer: Callable[..., Any], image: Tensor, text: Tensor, temperature: float | None = None
 ) -> None:
@@ -77,29 +92,54 @@ def assert_info_nce(
     total, got_forth, got_back = triple(answer, image, text, *args)
     where = f"at temperature {t:g}"
     matches = torch.eye(len(image), dtype=torch.float64)
-    common = {
-        "only the matches count in it; the softmax over all N texts is missing": -float(
-            cosine.diagonal().mean() / t
-        ),
-        "a yes-or-no question for every pair; wanted is one choice among N for each image": float(
-            F.binary_cross_entropy_with_logits(cosine / t, matches)
-        ),
-        "the rows are not normalised: divide each embedding by its length": _log_loss(raw / t, 1),
-        "the similarities are multiplied by the temperature, not divided": _log_loss(cosine * t, 1),
-        "the two directions are exchanged: image_to_text is a softmax over texts (the row)": back,
-        "the temperature is left out": _log_loss(cosine, 1),
-        "it is a sum over the pairs; take the mean": forth * len(image),
-        "the sign is missing: a loss is the *negative* log-probability": -forth,
-        "logarithm to the base 2; use nats": forth / math.log(2),
-    }
+
+    def common() -> dict[str, float]:
+        return {
+            "only the matches count in it; the softmax over all N texts is missing": -float(
+                cosine.diagonal().mean() / t
+            ),
+            "a yes-or-no question for every pair; wanted is one choice among N": float(
+                F.binary_cross_entropy_with_logits(cosine / t, matches)
+            ),
+            "the rows are not normalised: divide each embedding by its length": _log_loss(
+                raw / t, 1
+            ),
+            "the similarities are multiplied by the temperature, not divided": _log_loss(
+                cosine * t, 1
+            ),
+            "the two directions are exchanged: image_to_text is a softmax over the row": back,
+            "the temperature is left out": _log_loss(cosine, 1),
+            "it is a sum over the pairs; take the mean": forth * len(image),
+            "the sign is missing: a loss is the *negative* log-probability": -forth,
+            "logarithm to the base 2; use nats": forth / math.log(2),
+            "the total stands here: the order is total, image_to_text, text_to_image": (
+                forth + back
+            )
+            / 2,
+            "another default: 0.07 is the temperature when none is given": _log_loss(
+                cosine / 0.14, 1
+            )
+            if temperature is None
+            else forth,
+        } | {words: _log_loss(s / t, 1) for words, s in other_lengths(image, text).items()}
+
     close: dict[str, Any] = {"rtol": 1e-3, "atol": 1e-5}
     compare_number(got_forth, forth, f"image_to_text {where}", common, **close)
-    compare_number(got_back, back, f"text_to_image {where}", {}, **close)
+    directions = {
+        "it is the other direction again: the softmax is over images, the column": forth,
+        "it is a sum over the pairs; take the mean": back * len(image),
+        "the sign is missing: a loss is the *negative* log-probability": -back,
+    }
+    compare_number(got_back, back, f"text_to_image {where}", lambda: directions, **close)
     total_mistakes = {
+        "half of one direction only (image_to_text)": forth / 2,
+        "half of one direction only (text_to_image)": back / 2,
+        "the directions are subtracted; take their mean": (forth - back) / 2,
+        "the sum of the directions is multiplied by 2; take their mean": 2 * (forth + back),
         "total is the sum of the two directions; take their mean": forth + back,
         "total is one direction only": forth,
     }
-    compare_number(total, (forth + back) / 2, f"total {where}", total_mistakes, **close)
+    compare_number(total, (forth + back) / 2, f"total {where}", lambda: total_mistakes, **close)
     inputs = {"image_emb": image, "text_emb": text}
     truth = dict(
         zip(("image_to_text", "text_to_image"), _both_losses(image, text, 1 / t), strict=True)
@@ -193,15 +233,22 @@ def assert_scale_free(loss: Tensor, inputs: Mapping[str, Tensor], name: str) -> 
 
 
 def compare_number(
-    got: Any, want: float, what: str, mistakes: Mapping[str, Any], rtol: float, atol: float
+    got: Any,
+    want: float,
+    what: str,
+    mistakes: Callable[[], Mapping[str, Any]],
+    rtol: float,
+    atol: float,
 ) -> None:
+    """Compare one number; the values of ``mistakes`` are made when it is wrong, not before."""
     value = float(got)
     if math.isnan(value) or math.isinf(value):
         fail(
             f"Expected {what} to be {want:.5g}, got {value}.",
             "exp overflows: use log_softmax, logsumexp or cross_entropy",
         )
-    same(value, want, what, rtol=rtol, atol=atol, mistakes=mistakes)
+    if abs(value - want) > atol + rtol * abs(want):
+        same(value, want, what, rtol=rtol, atol=atol, mistakes=mistakes())
 
 
 def assert_recall(
@@ -256,32 +303,47 @@ def assert_clip_loss(
     image, text = leaf(image), leaf(text)
     got = call(answer, image, text, parameter)
     scalar_tensor(got, "the loss")
-    mistakes = {
-        "the limit ln 100 belongs to logit_scale, before exp": both(
-            cosine * min(math.exp(log_scale), limit)
-        ),
-        "logit_scale is the logarithm of the scale: multiply by exp(logit_scale)": both(
-            cosine * log_scale
-        ),
-        "the similarities are divided by the scale; multiply": both(cosine / scale),
-        "the scale is not clamped at 100 (logit_scale at ln 100)": both(
-            cosine * math.exp(log_scale)
-        ),
-        "ln 100 is the upper limit, `clamp(max=...)`; a lower limit makes every scale 100": both(
-            cosine * math.exp(max(log_scale, limit))
-        ),
-        "the features are not normalised": both(raw * scale),
-        "one direction only; take the mean of both": _log_loss(cosine * scale, 1),
-        "one direction only; take the mean of both (texts)": _log_loss(cosine * scale, 0),
-        "the sum of both directions; take the mean": 2 * both(cosine * scale),
-        "the scale is clamped from below too; only ln 100 is a limit": both(
-            cosine * max(scale, 1.0)
-        ),
-        "the scale is clamped from below (-ln 100 or so); only ln 100 is a limit": both(
-            cosine * max(scale, 0.01)
-        ),
-        "a sum over the pairs; take the mean": both(cosine * scale) * len(image),
-    }
+
+    def mistakes() -> dict[str, float]:
+        return {
+            "the limit ln 100 belongs to logit_scale, before exp": both(
+                cosine * min(math.exp(log_scale), limit)
+            ),
+            "logit_scale is the logarithm of the scale: multiply by exp(logit_scale)": both(
+                cosine * log_scale
+            ),
+            "the similarities are divided by the scale; multiply": both(cosine / scale),
+            "the scale is not clamped at 100 (logit_scale at ln 100)": both(
+                cosine * math.exp(log_scale)
+            ),
+            "ln 100 is the upper limit (`max=`); a lower limit makes every scale 100": both(
+                cosine * math.exp(max(log_scale, limit))
+            ),
+            "the features are not normalised": both(raw * scale),
+            "one direction only; take the mean of both": _log_loss(cosine * scale, 1),
+            "one direction only; take the mean of both (texts)": _log_loss(cosine * scale, 0),
+            "the sum of both directions; take the mean": 2 * both(cosine * scale),
+            "the scale is clamped from below too; only ln 100 is a limit": both(
+                cosine * max(scale, 1.0)
+            ),
+            "the scale is clamped from below (-ln 100 or so); only ln 100 is a limit": both(
+                cosine * max(scale, 0.01)
+            ),
+            "a sum over the pairs; take the mean": both(cosine * scale) * len(image),
+            "half of one direction only": _log_loss(cosine * scale, 1) / 2,
+            "half of one direction only (texts)": _log_loss(cosine * scale, 0) / 2,
+            "the directions are subtracted; take their mean": (
+                _log_loss(cosine * scale, 1) - _log_loss(cosine * scale, 0)
+            )
+            / 2,
+            "the sum of the directions is multiplied by 2; take their mean": 4
+            * both(cosine * scale),
+            "the scale is exp(logit_scale), to the base e": both(
+                cosine * 2 ** min(log_scale, limit)
+            ),
+            "the scale is left out": both(cosine),
+        } | {words: both(s * scale) for words, s in other_lengths(image, text).items()}
+
     what = f"the loss at logit_scale = {log_scale:.3g}"
     compare_number(got, both(cosine * scale), what, mistakes, rtol=1e-3, atol=1e-5)
     assert_kind(got, image.dtype, "the loss")

@@ -20,6 +20,7 @@ from course_utils.checks.multimodal_fusion_ecg.losses import (
     assert_scale_free,
     compare_number,
     leaf,
+    other_lengths,
     scalar_tensor,
 )
 
@@ -66,36 +67,51 @@ def assert_siglip(
     want = _loss(z, equal)
     y = np.where(equal, 1.0, -1.0)
     softmax = F.cross_entropy(torch.from_numpy(z), torch.arange(n))
-    mistakes = {
-        "equal reports count as wrong pairs: +1 wherever `same` is True, not on the diagonal "
-        "alone": _loss(z, eye),
-        "the sum is divided by N x N; divide it by N": want / n,
-        "the sum over all pairs is not divided by N": want * n,
-        "the signs are exchanged: +1 where `same`, -1 elsewhere": _loss(z, ~equal),
-        "`bias` is left out": _loss(scale * cosine, equal),
-        "`bias` is subtracted; add it": _loss(scale * cosine - bias, equal),
-        "the sign belongs to the whole z = scale * cosine + bias": float(
-            np.logaddexp(0.0, -(y * scale * cosine + bias)).sum() / n
-        ),
-        "log_scale is the logarithm of the scale: multiply by exp(log_scale)": _loss(
-            s * cosine + bias, equal
-        ),
-        "the cosines are divided by the scale; multiply": _loss(cosine / scale + bias, equal),
-        "the scale is clamped at 100; here it is not": _loss(
-            min(scale, 100) * cosine + bias, equal
-        ),
-        "the embeddings are not normalised": _loss(scale * raw + bias, equal),
-        "the bias stands inside the bracket: scale * (cosine + bias)": _loss(
-            scale * (cosine + bias), equal
-        ),
-        "the minus sign is missing: the loss is the negative logarithm": -want,
-        "logarithm to the base 2; use nats": want / math.log(2),
-        "only the pairs with `same` are counted": float(
-            np.logaddexp(0.0, -z)[equal].sum() / n,
-        ),
-        "only the pairs without `same` are counted": float(np.logaddexp(0.0, z)[~equal].sum() / n),
-        "a softmax over each row; here every pair is a yes-or-no question": float(softmax),
-    }
+
+    def mistakes() -> dict[str, float]:
+        return {
+            "equal reports count as wrong pairs: +1 wherever `same` is True, not on the diagonal "
+            "alone": _loss(z, eye),
+            "the sum is divided by N x N; divide it by N": want / n,
+            "the sum over all pairs is not divided by N": want * n,
+            "the signs are exchanged: +1 where `same`, -1 elsewhere": _loss(z, ~equal),
+            "`bias` is left out": _loss(scale * cosine, equal),
+            "`bias` is subtracted; add it": _loss(scale * cosine - bias, equal),
+            "the sign belongs to the whole z = scale * cosine + bias": float(
+                np.logaddexp(0.0, -(y * scale * cosine + bias)).sum() / n
+            ),
+            "log_scale is the logarithm of the scale: multiply by exp(log_scale)": _loss(
+                s * cosine + bias, equal
+            ),
+            "the cosines are divided by the scale; multiply": _loss(cosine / scale + bias, equal),
+            "the scale is clamped at 100; here it is not": _loss(
+                min(scale, 100) * cosine + bias, equal
+            ),
+            "the embeddings are not normalised": _loss(scale * raw + bias, equal),
+            "the bias stands inside the bracket: scale * (cosine + bias)": _loss(
+                scale * (cosine + bias), equal
+            ),
+            "the minus sign is missing: the loss is the negative logarithm": -want,
+            "logarithm to the base 2; use nats": want / math.log(2),
+            "only the pairs with `same` are counted": float(
+                np.logaddexp(0.0, -z)[equal].sum() / n,
+            ),
+            "only the pairs without `same` are counted": float(
+                np.logaddexp(0.0, z)[~equal].sum() / n
+            ),
+            "a softmax over each row; here every pair is a yes-or-no question": float(softmax),
+            "the scale is left out": _loss(cosine + bias, equal),
+            "the scale is exp(log_scale), to the base e": _loss(2.0**s * cosine + bias, equal),
+            "the sum over all pairs is multiplied by N; divide it by N": want * n * n,
+            "a mean over all pairs is divided by N once more": want / n**2,
+            "the sign of the wrong pairs is missing: +1 where `same`, -1 elsewhere": float(
+                np.logaddexp(0.0, -z).sum() / n
+            ),
+        } | {
+            words: _loss(scale * wrong.numpy() + bias, equal)
+            for words, wrong in other_lengths(image, text).items()
+        }
+
     kind = scalar_dtype or image.dtype
     inputs = {
         "image": leaf(image),
@@ -129,7 +145,7 @@ def assert_siglip_zero(answer: Callable[..., Any], image: Tensor, text: Tensor) 
     hint = "0/0 from dividing by the length: F.normalize keeps a vector of zeros at zero"
     if not bool(torch.isfinite(got)):
         fail("With a vector of zeros the loss is not finite.", hint)
-    compare_number(got, want, "the loss with a vector of zeros", {}, rtol=1e-3, atol=1e-5)
+    compare_number(got, want, "the loss with a vector of zeros", dict, rtol=1e-3, atol=1e-5)
     for grad in torch.autograd.grad(got, inputs, allow_unused=True):
         ok = grad is None or bool(torch.isfinite(grad).all())
         require(ok, "The gradient is not finite with a vector of zeros.", hint)
@@ -145,4 +161,4 @@ def assert_siglip_integers(answer: Callable[..., Any], image: Tensor, text: Tens
         f"Integer embeddings give a loss of {got.dtype}.",
         "turn integers into floats before you normalise",
     )
-    compare_number(got, want, "the loss of integer embeddings", {}, rtol=1e-3, atol=1e-5)
+    compare_number(got, want, "the loss of integer embeddings", dict, rtol=1e-3, atol=1e-5)

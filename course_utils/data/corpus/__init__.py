@@ -16,6 +16,7 @@ from course_utils.data.corpus.corpus import (
     make_sense_sentences,
     phrases,
 )
+from course_utils.data.corpus.loose import make_loose_sentences
 from course_utils.data.corpus.suiting import STATUSES
 from course_utils.data.corpus.writer import ALL_FINDINGS
 
@@ -33,6 +34,7 @@ __all__ = [
     "make_assertion_sentences",
     "make_canaries",
     "make_clinical_corpus",
+    "make_loose_sentences",
     "make_search_notes",
     "make_sense_sentences",
     "phrases",

@@ -170,3 +170,19 @@ def test_empty_and_bad_arguments():
         corpus.make_clinical_corpus(-1, random_state=0)
     with pytest.raises(ValueError, match="word must be one of"):
         corpus.make_sense_sentences("warm", 4, random_state=0)
+
+
+def test_random_sentences_hold_their_names_and_no_finding_kept_back():
+    data = corpus.make_loose_sentences(400, random_state=6)
+    for text, name, start, end in zip(data.texts, data.names, data.start, data.end, strict=True):
+        assert text[start:end] == name
+        assert text.lower().count(name.lower()) == 1
+    kept_back = [name for names in corpus.ALL_FINDINGS[corpus.N_TRAIN_FINDINGS :] for name in names]
+    pattern = re.compile(rf"\b({'|'.join(kept_back)})\b", re.I)
+    assert not any(pattern.search(text) for text in data.texts)
+    assert 0.35 < data.negated.mean() < 0.65
+    assert 0.3 < (data.finding < 0).mean() < 0.7
+    assert corpus.make_loose_sentences(400, random_state=6).texts == data.texts
+    assert corpus.make_loose_sentences(0, random_state=6).texts == ()
+    with pytest.raises(ValueError, match="n_samples"):
+        corpus.make_loose_sentences(-1, random_state=6)
