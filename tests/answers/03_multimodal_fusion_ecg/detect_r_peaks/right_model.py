@@ -32,7 +32,7 @@ def detect_r_peaks(signal: np.ndarray, sampling_rate: float) -> np.ndarray:
     around = pd.Series(energy).rolling(round(2.0 * sampling_rate), center=True, min_periods=1)
     quiet = around.quantile(0.25).to_numpy()
     level, refractory = block_threshold(energy, 1.0), max(1, round(0.24 * sampling_rate))
-    lowest = np.maximum(0.2 * level, 2.5 * quiet)
+    lowest = np.maximum(0.2 * level, 1.8 * quiet)
     mounds, _ = sps.find_peaks(energy, height=lowest, distance=refractory)
     # ... and is like other beats: one half as high, close behind another, is its T wave
     hits = mounds[energy[mounds] >= 0.3 * level[mounds]]
