@@ -14,7 +14,7 @@ from scipy.signal import welch
 
 from course_utils.plots.figures import PALETTE
 
-__all__ = ["ecg_paper", "mark_waves", "spectra", "tachogram"]
+__all__ = ["ecg_paper", "mark_waves", "spectra", "tachogram", "worst_strip"]
 
 _FINE, _COARSE = "#f6d5d5", "#e59c9c"
 _WAVE_MARKERS = {"P": "o", "Q": "v", "R": "D", "S": "^", "T": "s"}
@@ -63,7 +63,13 @@ def ecg_paper(
         ax.plot(time, row + shift, color="black", linewidth=0.9)
     for name, shift in zip(leads or (), shifts, strict=False):
         ax.annotate(
-            name, (start_s, shift), (3, 9), fontsize=9, textcoords="offset points", weight="bold"
+            name,
+            (start_s, shift),
+            (3, 9),
+            fontsize=9,
+            textcoords="offset points",
+            weight="bold",
+            bbox={"facecolor": "white", "edgecolor": "none", "alpha": 0.8, "pad": 0.5},
         )
     ax.set(xlim=(start_s, start_s + seconds), ylim=(low, high))
     ax.set_aspect(0.4)
@@ -170,3 +176,61 @@ def tachogram(
     if title:
         ax.set_title(title)
     return ax
+
+
+def worst_strip(
+    signal: ArrayLike,
+    sampling_rate: float,
+    true_peaks: ArrayLike,
+    found_peaks: ArrayLike,
+    *,
+    tolerance_ms: float = 50.0,
+    duration_s: float = 8.0,
+    title: str | None = None,
+    ax: Axes | None = None,
+) -> Axes:
+    """Draw the part of a lead that holds most wrong marks: beats missed, or found where none is.
+
+    Parameters
+    ----------
+    signal : (T,), in mV.
+    true_peaks, found_peaks : sample indices, ascending.
+
+    Units
+    -----
+    mV, seconds, Hz.
+    """
+    signal = np.asarray(signal, dtype=float)
+    true, found = (np.asarray(v, dtype=np.int64) for v in (true_peaks, found_peaks))
+    width = tolerance_ms / 1000.0 * sampling_rate
+    missed, false = _alone(true, found, width), _alone(found, true, width)
+    wrong = np.sort(np.concatenate([missed, false]))
+    span = round(duration_s * sampling_rate)
+    count = np.searchsorted(wrong, wrong + span) - np.arange(len(wrong))
+    first = int(wrong[count.argmax()]) - span // 16 if len(wrong) else 0
+    first = max(0, min(first, len(signal) - span))
+    shown = slice(first, first + span)
+    ax = plt.subplots(figsize=(8.4, 2.2))[1] if ax is None else ax
+    part = signal[shown]
+    ax.plot((first + np.arange(len(part))) / sampling_rate, part, color="black", linewidth=0.8)
+    low, high = part.min(), part.max()
+    colors = sns.color_palette(PALETTE, 4)
+    for name, index, marker, color, level in (
+        ("annotated", true, "|", colors[2], 1.22),
+        ("found", found, "v", colors[0], 1.08),
+        ("found, wrong", false, "v", colors[3], 1.08),
+    ):
+        index = index[(index >= first) & (index < first + span)]
+        height = np.full(len(index), low + level * (high - low))
+        ax.plot(index / sampling_rate, height, marker, color=color, markersize=7, label=name)
+    ax.set(xlabel="time in s", ylabel="mV", ylim=(None, low + 1.32 * (high - low)))
+    ax.legend(loc="upper left", bbox_to_anchor=(1.0, 1.0))
+    if title:
+        ax.set_title(title)
+    return ax
+
+
+def _alone(marks: np.ndarray, others: np.ndarray, width: float) -> np.ndarray:
+    """Those of `marks` that have none of `others` within `width`."""
+    near = np.searchsorted(others, marks + width, "right") > np.searchsorted(others, marks - width)
+    return np.asarray(marks[~near])

@@ -589,35 +589,41 @@ def detect_r_peaks(signal: np.ndarray, sampling_rate: float) -> np.ndarray:
     x = sps.detrend(np.asarray(signal, dtype=np.float64))
     if np.ptp(x) <= 1e-9 * np.abs(signal).max():
         return np.zeros(0, dtype=np.int64)
+    calm = sps.medfilt(x, 2 * round(0.004 * sampling_rate) + 1)
+    jump = np.abs(x - calm)
+    x = np.where(jump > 10 * jump.mean(), calm, x)  # without spikes of a pacemaker
 
     def band(low: float, high: float, order: int) -> np.ndarray:
         sections = sps.butter(order, [low, high], btype="bandpass", fs=sampling_rate, output="sos")
         return sps.sosfiltfilt(sections, x)
 
-    window = np.hanning(round(0.08 * sampling_rate) + 2)
-    power = sps.fftconvolve(band(6.0, 20.0, 3) ** 2, window / window.sum(), mode="same")
+    window = np.hanning(round(0.12 * sampling_rate) + 2)
+    power = sps.fftconvolve(band(6.0, 30.0, 3) ** 2, window / window.sum(), mode="same")
     energy = np.sqrt(np.maximum(power, 0.0))
+    # a beat stands out from the quiet between beats (in noise and in flutter there is none) ...
+    around = pd.Series(energy).rolling(round(2.0 * sampling_rate), center=True, min_periods=1)
+    quiet = around.quantile(0.25).to_numpy()
     level, refractory = block_threshold(energy, 1.0), max(1, round(0.24 * sampling_rate))
-    mounds, _ = sps.find_peaks(energy, height=0.2 * level, distance=refractory)
-    hits = mounds[energy[mounds] >= 0.35 * level[mounds]]
+    lowest = np.maximum(0.2 * level, 1.8 * quiet)
+    mounds, _ = sps.find_peaks(energy, height=lowest, distance=refractory)
+    # ... and is like other beats: one half as high, close behind another, is its T wave
+    hits = mounds[energy[mounds] >= 0.3 * level[mounds]]
+    t_waves = (np.diff(hits) < 0.36 * sampling_rate) & (energy[hits[1:]] < 0.5 * energy[hits[:-1]])
+    hits = np.delete(hits, 1 + np.flatnonzero(t_waves))
     # where a beat seems to be missing, the largest of the lower mounds is taken (an ectopic beat)
     rr = pd.Series(np.diff(hits), dtype=float)
     pauses = np.flatnonzero(rr > 1.66 * rr.rolling(9, center=True, min_periods=1).median())
     for start, end in zip(hits[pauses], hits[pauses + 1], strict=True):
         between = mounds[(mounds > start + 0.36 * sampling_rate) & (mounds < end - refractory)]
         hits = np.append(hits, between[energy[between].argsort()[-1:]])
-    # the R wave is the extreme near each hit, on the side where most large deflections are; a beat
-    # that clearly points the other way (an ectopic beat again) is marked on its own side
-    shape, reach = band(1.0, 35.0, 2), round(0.06 * sampling_rate)
-    near = [shape[max(0, hit - reach) : hit + reach + 1] for hit in hits]
-    heights = np.array([(part.max(), -part.min()) for part in near]).reshape(-1, 2)
-    up, down = heights.T
+    # R is the extreme near each hit, the nearer the better; a clear one may point the other way
+    shape, reach = band(1.0, 35.0, 2), round(0.1 * sampling_rate)
+    near = np.lib.stride_tricks.sliding_window_view(np.pad(shape, reach), 2 * reach + 1)[hits]
+    near = near * np.hanning(2 * reach + 3)[1:-1]  # (beats, 2 * reach + 1)
+    up, down = near.max(axis=1), -near.min(axis=1)
     favour = 2.0 if np.sum(up > down) >= len(hits) / 2 else 0.5  # most beats point up, or down
-    found = [
-        max(0, hit - reach) + int((part if rises else -part).argmax())
-        for hit, part, rises in zip(hits, near, favour * up >= down, strict=True)
-    ]
-    return np.unique(np.array(found, dtype=np.int64))
+    place = np.where(favour * up >= down, near.argmax(axis=1), near.argmin(axis=1))
+    return np.unique(np.clip(hits + place - reach, 0, len(x) - 1))
     ### END SOLUTION
 
 
@@ -801,16 +807,18 @@ worst = hard_scores["yours, 50 ms"].map(lambda v: min(v[:2]))
 hard_guess.reveal(str(worst.idxmin()))
 claims.claim(NOTEBOOK, "detector_motion", worst["motion at 0 dB"], control=worst["muscle at 0 dB"])
 claims.claim(NOTEBOOK, "detector_lead_off", hard_scores.loc["lead off", "yours, 50 ms"][1])
-for kind in ("pacing spikes", "motion at 0 dB"):
+for kind in ("lead off", "motion at 0 dB"):
     record = hard[kind]
     found = [detect_r_peaks(record.signals[i, 0], 250) for i in range(len(record))]
     scores = [score_r_peaks(record.beats(i), f, 250.0)["sensitivity"] for i, f in enumerate(found)]
     i = int(np.argmin(scores))
     figure, ax = plt.subplots(figsize=(8.4, 2.4))
-    shown = slice(0, 2000)
-    ax.plot(np.arange(2000) / 250, record.signals[i, 0, shown], color="black", linewidth=0.8)
+    start = 1500 if kind == "lead off" else 0  # eight seconds with the two steps in them
+    shown = slice(start, start + 2000)
+    time_s = np.arange(start, start + 2000) / 250
+    ax.plot(time_s, record.signals[i, 0, shown], color="black", linewidth=0.8)
     for beats, marker, label in ((record.beats(i), "|", "true R"), (found[i], "v", "found")):
-        beats = beats[beats < 2000]
+        beats = beats[(beats >= start) & (beats < start + 2000)]
         height = 1.15 * record.signals[i, 0, shown].max()
         place = height * (1.12 if marker == "v" else 1.0)
         ax.plot(beats / 250, np.full(len(beats), place), marker, markersize=8, label=label)
@@ -822,8 +830,8 @@ for kind in ("pacing spikes", "motion at 0 dB"):
 # *The table, and the worst record of two kinds: true beats (bars), and what was found (triangles).*
 #
 # A detector that is perfect on clean leads has limits, and they are not where the noise is *loud*: as much noise above 20 Hz does no harm, while noise in the band of the QRS does (same power; only the band differs).
-# A loose lead costs false beats at its two steps. And a high spike shortly before each beat can win the contest within the refractory period: then every beat of a record is marked on its spike. Bigeminy and
-# ST elevation, which give the fixed height many false beats, do nothing to a detector of steepness. Real monitors look for spikes and loose leads before they look for beats.
+# A loose lead costs false beats at its two steps. Bigeminy and ST elevation, which give the fixed height many false beats, do nothing to a detector of steepness. A spike is the steepest thing of all, and can win the
+# contest with the beat behind it. The model answer removes it first (a median of three samples, where one stands out). Without that line it finds .17 to .58 of these beats (three seeds), with it all.
 
 # %% [markdown]
 # ### From beats to rhythm
@@ -1213,9 +1221,10 @@ plt.show()
 # beats two cardiologists annotated. It is read with `wfdb` from PhysioNet; without a network, set
 # `RECORD_FOLDER` to a folder with `100.hea`, `100.dat` and `100.atr`.
 #
-# Real records hold what our exercise left out: ectopic beats, steps of the baseline, loose electrodes. Pan and
-# Tompkins look again, for a lower mound, where a pause is longer than 1.66 times the usual interval; and a broad
-# beat that clearly points the other way can be marked on its own side. If you want to go on with your detector, start there.
+# Real records hold what our exercise left out: ectopic beats, T waves as high as R, a pacemaker, flutter, loose electrodes. The model
+# answer does four things for them: it takes out spikes; it asks that a mound be 1.8 times as high as the lower quartile of the two seconds
+# around it (where nothing is quiet, there is no beat); it drops a mound that is half as high and less than 0.36 s behind another (Pan and
+# Tompkins' T wave); and of several deflections it prefers the one in the middle of the mound. If you want to go on with your detector, start there.
 
 # %%
 RECORD_FOLDER = os.environ.get("COURSE_ECG_FOLDER")  # or a path of yours
@@ -1229,7 +1238,7 @@ try:
         title="MIT-BIH record 100",
     )
     plt.show()
-except (ImportError, FileNotFoundError) as error:
+except (ImportError, FileNotFoundError, ValueError) as error:
     real = None
     print(f"The real record is skipped: {error}.")
 
@@ -1258,41 +1267,70 @@ try_on_record(real)
 # (where the lines part, a beat was missed or one too many was found), and the spectra. Without one, this part stays empty.*
 
 
+# %%
+def pooled_over_records(table: pd.DataFrame, tolerance: int) -> str:
+    """Sensitivity and precision of all records together, in per cent, with 95 % intervals."""
+    missed, false, flutter = (
+        f"{what}, {tolerance} ms" for what in ("missed", "false", "in flutter")
+    )
+    hits = table["beats"] - table[missed]
+
+    def share(right: np.ndarray, wrong: np.ndarray) -> float:
+        return 100 * right.sum() / (right.sum() + wrong.sum())
+
+    parts = {
+        "sensitivity": table[missed],
+        "precision": table[false],
+        "precision without flutter": table[false] - table[flutter],
+    }
+    said = []
+    for name, wrong in parts.items():
+        low, high = metrics.bootstrap_interval(share, hits.to_numpy(), wrong.to_numpy())
+        said.append(f"{name} {share(hits, wrong):.2f} ({low:.1f}-{high:.1f})")
+    return f"{tolerance} ms: " + ", ".join(said)
+
+
 # %% tags=["needs-answer"]
-def record_table(folder: str, names: Sequence[str]) -> pd.DataFrame:
-    """Whole records of a folder, both leads: sensitivity and precision at two tolerances."""
-    rows = {}
-    for name in names:
+def whole_records(folder: str, pictures: int = 4) -> None:
+    """Score every record of a folder, and draw the worst seconds of those with most errors."""
+    table = ecg_data.score_records(detect_r_peaks, folder)
+    print(table.to_string())
+    first = table.xs(1, level="channel").reset_index("lead")
+    print(f"{len(first)} records, first lead")
+    for tolerance in (50, 150):
+        print(pooled_over_records(first, tolerance))
+    errors = first["missed, 50 ms"] + first["false, 50 ms"]
+    for name in errors[errors > 0].nlargest(pictures).index:
         record = read_record(name, folder=folder, duration_s=None)
-        for i, lead in enumerate(record.leads):
-            found = detect_r_peaks(record.signals[0, i], record.sampling_rate)
-            row = {"beats": len(record.beats(0))}
-            for tolerance in (50, 150):
-                score = score_r_peaks(
-                    record.beats(0), found, record.sampling_rate, tolerance_ms=tolerance
-                )
-                for what, total in (("sensitivity", "true"), ("precision", "found")):
-                    low, high = metrics.wilson_interval(score["matched"], score[total])
-                    row[f"{what}, {tolerance} ms"] = f"{score[what]:.3f} ({low:.3f}-{high:.3f})"
-            rows[name, lead] = row
-    return pd.DataFrame(rows).T
+        lead, rate = record.signals[0, 0], record.sampling_rate
+        found = detect_r_peaks(lead, rate)
+        title = f"record {name}, lead {record.leads[0]}"
+        ecg_plots.worst_strip(lead, rate, record.beats(0), found, title=title)
+        plt.show()
 
 
 if RECORD_FOLDER and real is not None:
-    whole = [n for n in ("100", "114", "207", "217") if os.path.isfile(f"{RECORD_FOLDER}/{n}.hea")]
-    print(record_table(RECORD_FOLDER, whole).to_string())
+    whole_records(RECORD_FOLDER)
 else:
     print("The table of whole records is skipped: RECORD_FOLDER names no folder with them.")
 
 # %% [markdown]
-# *With a folder: sensitivity and precision over 30 minutes, with 95 % intervals.*
+# *With a folder: missed and false marks of each record, what they add up to (95 % intervals over records: the beats of one record resemble each other), and
+# the worst eight seconds of the worst records.*
 #
-# What the detector of the model answer does on four of these records, first lead, at 50 ms:
+# What the model answer does on four of these records, first lead, at 50 ms (sensitivity / precision), and without one of its rules:
 #
 # - **100**: all 2,273 beats, and nothing else;
-# - **114** (low QRS): sensitivity .995, precision .909. The false marks lie 0.29 s behind a beat (median): on T waves;
-# - **207**: .985 and .811. Of 410 false marks 99 % lie in episodes of *ventricular flutter*, where the annotators marked no single beats. There is nothing to find there, and an alarm should say so;
-# - **217** (a pacemaker): .864 and .864, but .999 and .999 at 150 ms. The beats are found; the marks stand 47 ms behind those of the annotators.
+# - **114** (low QRS, high T): 1.000 / .997. Without the rule for T waves .991 are right, and in the band of the hints (6-20 Hz, 80 ms) .966;
+# - **217** (a pacemaker): .994 / .995. A paced complex goes up and then further down. Where the middle of the mound is not preferred, most marks stand on
+#   the way down, 50 ms late: .291 / .291, and .999 at 150 ms;
+# - **207**: .995 / .854. Of 317 false marks 306 lie in six episodes of *ventricular flutter*. There the annotators marked waves, not beats, and the standard for such
+#   tests (EC57) leaves the episodes out: .995 / .994. Without the rule of the quiet it is .995 / .813 with them.
+#
+# Together .997 / .961, and .997 / .997 without flutter; at 150 ms .999 / .962, and .999 / .998. The rule of the quiet helps in noise too: with white noise at 0 dB of the stress test's scale (power = (height
+# of QRS)² / 8) .99 / .78, without it .99 / .65. A stricter rule drops more of those marks and pays for it with beats: asked for 2.5 times the quartile, 207 has .922, and a made ventricular tachycardia of
+# 180 per minute, with complexes 0.2 s wide, loses 95 % of its beats, for little is quiet between them. With 1.8 it keeps all; at 210 per minute 9 in 10 are lost. To miss a tachycardia is worse than to count a flutter wave, and
+# neither rule replaces an alarm for rhythms of that kind.
 #
 # What is perfect on made records is not perfect on real ones, and the two leads of one record differ too.
 
@@ -1891,7 +1929,7 @@ def claim_fusion(results: pd.DataFrame) -> None:
     claims.claim(
         NOTEBOOK,
         "additive_linear_or",
-        mean["additive", "linear, told the or"],
+        mean["additive", "linear + either finding"],
         control=mean["additive", "early, linear"],
     )
     useless = mean["film useless", "early, linear"] - mean["film useless", "linear, no film"]
@@ -1916,7 +1954,7 @@ def all_fusions(parts: list[np.ndarray], y: np.ndarray, seed: int) -> dict[str, 
     result["early, linear"] = joined.predict_proba(np.hstack(test))[:, 1]
     told = [np.column_stack([*v, np.maximum(v[1][:, 1], v[1][:, 3])]) for v in (train, test)]
     model = LogisticRegression(C=0.1, max_iter=300).fit(told[0], y[:1500])
-    result["linear, told the or"] = model.predict_proba(told[1])[:, 1]
+    result["linear + either finding"] = model.predict_proba(told[1])[:, 1]
     for name, kind in (
         ("early, network", EarlyNetwork),
         ("intermediate", IntermediateFusion),
@@ -2116,7 +2154,7 @@ def draw_gaps(gaps: pd.DataFrame) -> None:
             ax.fill_between(span.index, span["min"], span["max"], alpha=0.2)
         ax.axhline(flip, color="black", linestyle="--", linewidth=1, label="fifty-fifty")
         ax.set(xlabel="share of modalities missing", ylabel=measure, title="mixed outcome")
-    axes[0].legend()
+    axes[1].legend(loc="lower right")
     plt.show()
 
 
@@ -2583,7 +2621,7 @@ def draw_alignment(few: pd.DataFrame, many: pd.DataFrame) -> None:
         ax.axhline(math.log(n), color="black", linestyle="--", linewidth=1)
         place = {
             "ha": "right",
-            "va": "bottom",
+            "va": "top",
             "transform": ax.get_yaxis_transform(),
             "fontsize": 9,
         }
@@ -2795,7 +2833,7 @@ ax.plot(*np.stack(flat, axis=1).transpose(2, 1, 0)[:, :, :40], color="0.5", line
 for points, name in zip(flat, ("films", "reports"), strict=True):
     ax.scatter(*points.T, s=12, label=name, zorder=3)
 ax.set(xlabel="first principal axis", ylabel="second", title="held-out films and their reports")
-ax.legend()
+ax.legend(loc="upper left", bbox_to_anchor=(1.0, 1.0))
 plt.show()
 gap = float(np.linalg.norm(both[0].mean(axis=0) - both[1].mean(axis=0)))
 own = float((both[0] * both[1]).sum(axis=1).mean())

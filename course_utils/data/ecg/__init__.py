@@ -13,7 +13,9 @@ from course_utils.data.ecg.ecg import (
 from course_utils.data.ecg.hard import HARD_KINDS, make_hard_ecg
 from course_utils.data.ecg.records import (
     BEAT_SYMBOLS,
+    flutter_episodes,
     read_record,
+    score_records,
 )
 
 __all__ = [
@@ -25,8 +27,10 @@ __all__ = [
     "RATE_RANGES",
     "RHYTHMS",
     "WAVES",
+    "flutter_episodes",
     "make_ecg",
     "make_hard_ecg",
     "read_record",
     "score_r_peaks",
+    "score_records",
 ]

@@ -373,3 +373,20 @@ def test_pictures_are_labelled():
         for number in plt.get_fignums():
             plt.figure(number).canvas.draw()
         plt.close("all")
+
+
+def test_the_worst_strip_shows_what_is_wrong():
+    signal = np.sin(np.arange(20_000) / 30.0)
+    true = np.arange(100, 20_000, 400)
+    found = np.delete(true, [30, 32]) + 3  # two missed near sample 12,500
+    found = np.sort(np.append(found, 12_600))
+    ax = pictures.worst_strip(signal, 250, true, found)
+    lines = {line.get_label(): np.rint(line.get_xdata() * 250) for line in ax.get_lines()}
+    assert lines["found, wrong"].tolist() == [12_600]
+    assert {12_100, 12_900} < set(lines["annotated"])
+    assert 12_600 in lines["found"]
+    assert ax.get_ylabel() == "mV"
+    right = pictures.worst_strip(signal, 250, true, true)
+    assert right.get_xlim()[0] < 0.1, "nothing is wrong: the beginning is shown"
+    pictures.worst_strip(signal[:500], 250, true[:1], np.zeros(0, dtype=np.int64))
+    plt.close("all")

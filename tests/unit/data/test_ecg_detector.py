@@ -11,7 +11,7 @@ import pytest
 from scipy import signal as sps
 
 from classroom.authoring.source import read_source
-from course_utils.data.ecg import make_ecg, score_r_peaks
+from course_utils.data.ecg import make_ecg, make_hard_ecg, score_r_peaks
 
 ROOT = Path(__file__).resolve().parents[3]
 RATE = 360.0
@@ -145,6 +145,20 @@ def fibrillation(seed):
     return drawn(seed, rhythm="atrial_fibrillation", heart_rate=110)[1:]
 
 
+def atrial_pacing(seed):
+    made = make_hard_ecg("pacing spikes", 1, duration_s=60, sampling_rate=RATE, random_state=seed)
+    return made.signals[0, 0].astype(np.float64), made.beats(0)
+
+
+def ventricular_tachycardia(seed):
+    """Broad complexes at 150 a minute, T waves that run into them."""
+    rng = np.random.default_rng(seed)
+    beats = np.rint(RATE * (0.5 + 0.4 * np.arange(140) + 0.004 * rng.normal(size=140))).astype(int)
+    size = round(57 * RATE)
+    x = bells(size, beats, 0.035) - 0.5 * bells(size, beats + round(0.18 * RATE), 0.07)
+    return x + 0.02 * rng.standard_normal(size), beats
+
+
 def muscle_bursts(seed):
     _, x, beats = drawn(seed)
     rng = np.random.default_rng(seed)
@@ -172,6 +186,8 @@ def muscle_bursts(seed):
         ectopic_beats_upside_down,
         ectopic_beats_in_v5,
         fibrillation,
+        atrial_pacing,
+        ventricular_tachycardia,
         muscle_bursts,
     ],
     ids=lambda make: make.__name__,
@@ -207,6 +223,20 @@ def test_an_artefact_costs_no_more_than_about_a_beat(detect, make):
         matched, true, found = scores(detect, *make(seed))
         assert true - matched <= 6
         assert found - matched <= 9
+
+
+def test_as_much_white_noise_as_signal_costs_a_tenth(detect):
+    """0 dB on the scale of the noise stress test: the noise's power is (height of QRS)² / 8."""
+
+    def shaken(seed):
+        made, _, beats = drawn(seed)
+        x = made.clean[0, 0].astype(np.float64)
+        height = np.median([np.ptp(x[max(0, i - 18) : i + 18]) for i in beats])
+        return x + height / 8**0.5 * np.random.default_rng(seed).standard_normal(len(x)), beats
+
+    sensitivity, precision = pooled(detect, shaken)
+    assert sensitivity >= 0.9
+    assert precision >= 0.9
 
 
 def test_noise_at_the_start_does_not_spoil_the_rest(detect):
